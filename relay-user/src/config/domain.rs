@@ -1,0 +1,292 @@
+//! The configuration as the rest of the daemon sees it: real types, defaults filled in, right in itself.
+//!
+//! A value of these types comes only out of [`Config::load`] and [`Config::from_str`]; what depends on the machine
+//! (addresses left out, interface indexes) is added by [`Config::resolve`].
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use serde::Serialize;
+
+use super::{error::Problem, file::File, source::Source, template::Template};
+
+/// The fan-out of one message: copies one program run makes. More servers than this are refused.
+pub const MAX_SERVERS_PER_GROUP: usize = 32;
+
+/// A configuration that is right in itself. Serialises as the file that would say the same with every default written.
+#[derive(Clone, Debug, Serialize)]
+#[serde(into = "File")]
+pub struct Config {
+    /// The daemon as a whole.
+    pub relay: Relay,
+    /// At least one.
+    pub groups: Vec<ServerGroup>,
+    /// Empty: the ports are found from the routes to the servers.
+    pub upstreams: Vec<Upstream>,
+    /// At least one.
+    pub interfaces: Vec<Interface>,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) source: Source,
+}
+
+// Equal means: says the same. Lines and comments may differ, which is what a reload asks.
+impl PartialEq for Config {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { relay, groups, upstreams, interfaces, warnings: _, source: _ } = self;
+        *relay == other.relay
+            && *groups == other.groups
+            && *upstreams == other.upstreams
+            && *interfaces == other.interfaces
+    }
+}
+
+/// A value that is written as one of a few words.
+pub trait Keyword: Copy + Default + 'static {
+    /// Each word with its value.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+macro_rules! keyword {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+        pub enum $name {
+            $($(#[$variant_meta])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl Keyword for $name {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $word),+ })
+            }
+        }
+    };
+}
+
+keyword! {
+    /// What happens when XDP cannot be attached.
+    FastPath {
+        /// Start-up fails.
+        #[default]
+        Require = "require",
+        /// The slow path carries the port, with a warning.
+        Prefer = "prefer",
+        /// XDP is not used at all.
+        Off = "off",
+    }
+}
+
+keyword! {
+    /// How XDP is attached.
+    XdpMode {
+        /// Native where the driver has it, else generic.
+        #[default]
+        Auto = "auto",
+        /// In the driver, or not at all.
+        Native = "native",
+        /// In the network stack, with any driver.
+        Generic = "generic",
+    }
+}
+
+keyword! {
+    /// The UDP checksum toward servers for messages that came without one.
+    UdpChecksum {
+        /// Zero stays zero.
+        #[default]
+        Keep = "keep",
+        /// Computed in any case.
+        Always = "always",
+    }
+}
+
+keyword! {
+    /// Which servers of a group get a message that concerns a lease (RFC 5107 in use).
+    Affinity {
+        /// The server whose lease it is, all of them when that one does not answer.
+        #[default]
+        Auto = "auto",
+        /// All of them, always.
+        Off = "off",
+    }
+}
+
+keyword! {
+    /// What is done with a request that already carries option 82 (RFC 3046 section 2.1.1).
+    Policy {
+        /// The request is dropped.
+        #[default]
+        Discard = "discard",
+        /// Relayed with the option as it is.
+        Forward = "forward",
+        /// Ours is added behind the one that is there.
+        Append = "append",
+        /// Ours takes the place of the one that is there.
+        Replace = "replace",
+    }
+}
+
+/// `[relay]`
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Relay {
+    /// Whether XDP must, may or must not be used.
+    pub fast_path: FastPath,
+    /// Where in the receive path XDP runs.
+    pub xdp_mode: XdpMode,
+    /// Requests that arrive with as many hops or more are dropped. 1 to 255.
+    pub max_hops: u8,
+    /// Bytes of DHCP message (UDP payload) with option 82; a larger one goes on without it. 576 to 9000.
+    pub max_message_size: u16,
+    /// Directory of what outlives a restart.
+    pub state_dir: PathBuf,
+    /// Directory on a BPF file system for pinned maps and links.
+    pub bpffs_dir: PathBuf,
+    /// Unix socket of `status`, `leases` and the like.
+    pub control_socket: PathBuf,
+    /// HTTP listener for metrics; `None`: no listener.
+    pub metrics_listen: Option<SocketAddr>,
+    /// DSCP of what the relay sends, 0 to 63 (not shifted).
+    pub dscp: u8,
+    /// UDP checksums toward servers.
+    pub udp_checksum: UdpChecksum,
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self {
+            fast_path: FastPath::default(),
+            xdp_mode: XdpMode::default(),
+            max_hops: 16,
+            max_message_size: 1472,
+            state_dir: "/var/lib/xdp-dhcrelay".into(),
+            bpffs_dir: "/sys/fs/bpf/xdp-dhcrelay".into(),
+            control_socket: "/run/xdp-dhcrelay/control.sock".into(),
+            metrics_listen: None,
+            dscp: 48,
+            udp_checksum: UdpChecksum::default(),
+        }
+    }
+}
+
+/// `[[server_group]]`: servers that each get a copy of every message.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServerGroup {
+    /// Unique.
+    pub name: String,
+    /// VRF device the servers are reached through; `None`: the main table.
+    pub vrf: Option<String>,
+    /// Whether messages about a lease go to its server alone.
+    pub affinity: Affinity,
+    /// 1 to [`MAX_SERVERS_PER_GROUP`], each address once.
+    pub servers: Vec<Server>,
+}
+
+/// One server of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Server {
+    /// Where requests are sent, and the only address replies are taken from.
+    pub address: Ipv4Addr,
+    /// Messages whose `secs` field is lower are not sent to this server. Seconds.
+    pub min_secs: u16,
+}
+
+/// `[[upstream]]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Upstream {
+    /// Network device that server replies arrive on.
+    pub name: String,
+}
+
+/// `[[interface]]`: one client-facing interface.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Interface {
+    /// Network device the XDP program is attached to.
+    pub name: String,
+    /// Tags of the clients' frames on that device.
+    pub vlan: VlanTags,
+    /// Index into [`Config::groups`].
+    pub group: usize,
+    /// Our address on the client subnet; `None`: the device's first.
+    pub address: Option<Ipv4Addr>,
+    /// What requests carry in giaddr; `None`: the address.
+    pub giaddr: Option<Ipv4Addr>,
+    /// Requests per second; `None`: no limit.
+    pub rate_limit: Option<u32>,
+    /// Whether each bound client gets a /32 route and a neighbour entry.
+    pub host_routes: bool,
+    /// `None`: no option 82 is added.
+    pub option82: Option<Option82>,
+}
+
+/// 802.1Q or QinQ tags, 1 to 4094. An inner tag comes only with an outer one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct VlanTags {
+    /// The tag next to the MAC addresses; `None`: untagged.
+    pub outer: Option<u16>,
+    /// The second tag.
+    pub inner: Option<u16>,
+}
+
+impl fmt::Display for VlanTags {
+    /// `100`, `100.7`, or `0` for untagged: the form of the `{vlan}` placeholder.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.outer, self.inner) {
+            (Some(outer), Some(inner)) => write!(f, "{outer}.{inner}"),
+            (outer, _) => write!(f, "{}", outer.unwrap_or(0)),
+        }
+    }
+}
+
+/// `[interface.option82]`
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Option82 {
+    /// For requests that already carry the option.
+    pub policy: Policy,
+    /// Whether a request with option 82 and giaddr 0 is accepted (RFC 3046 section 2.1).
+    pub trusted: bool,
+    /// Sub-option 1.
+    pub circuit_id: Option<Identifier>,
+    /// Sub-option 2.
+    pub remote_id: Option<Identifier>,
+    /// Sub-option 5; `None`: exactly when giaddr is not the address.
+    pub link_selection: Option<bool>,
+    /// Sub-option 11.
+    pub server_id_override: bool,
+    /// Sub-option 10, sent together with sub-option 11.
+    pub flags: bool,
+    /// Sub-option 151, sent together with 152.
+    pub vss: Option<Vss>,
+    /// Sub-option 12.
+    pub relay_id: Option<Identifier>,
+}
+
+/// The value of an identifying sub-option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Identifier {
+    /// Text with placeholders.
+    Template(Template),
+    /// The bytes themselves, at least one.
+    Bytes(Vec<u8>),
+}
+
+/// Virtual subnet selection (RFC 6607).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Vss {
+    /// Type 0: the name of a VPN, ASCII.
+    Name(String),
+    /// Type 1: an RFC 2685 identifier.
+    VpnId {
+        /// 24 bits.
+        oui: u32,
+        /// 32 bits.
+        index: u32,
+    },
+    /// Type 255: the global, default VPN.
+    Global,
+}

@@ -1,0 +1,181 @@
+//! Reads the machine: two rtnetlink dumps and the hostname.
+//!
+//! Not /sys/class/net: its content is that of the namespace it was mounted in, which need not be the one we are in.
+
+use std::{io, net::IpAddr};
+
+use rtnetlink::{
+    packet_core::{
+        NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
+        NetlinkPayload,
+    },
+    packet_route::{
+        AddressFamily, RouteNetlinkMessage,
+        address::{AddressAttribute, AddressMessage},
+        link::{InfoData, InfoVlan, InfoVrf, LinkAttribute, LinkInfo, LinkLayerType, LinkMessage},
+    },
+    sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE},
+};
+
+use super::{Device, DeviceAddress, Machine};
+
+const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+/// The kernel marks a dump during which something changed; it is then taken again, this often at most.
+const DUMP_ATTEMPTS: usize = 5;
+
+/// Why the machine could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The rtnetlink socket failed.
+    #[error("cannot read the {what} of this machine over rtnetlink: {cause}")]
+    Netlink {
+        /// Links or addresses.
+        what: &'static str,
+        /// From the socket or the kernel.
+        cause: io::Error,
+    },
+    /// No hostname.
+    #[error("cannot read {HOSTNAME}: {0}")]
+    Hostname(io::Error),
+}
+
+pub(super) fn machine() -> Result<Machine, HostError> {
+    let hostname = std::fs::read_to_string(HOSTNAME).map_err(HostError::Hostname)?;
+
+    let links = dump(&RouteNetlinkMessage::GetLink(LinkMessage::default()))
+        .map_err(|cause| HostError::Netlink { what: "links", cause })?;
+    let mut request = AddressMessage::default();
+    request.header.family = AddressFamily::Inet;
+    let addresses = dump(&RouteNetlinkMessage::GetAddress(request))
+        .map_err(|cause| HostError::Netlink { what: "addresses", cause })?;
+
+    let mut devices: Vec<Device> = links.into_iter().filter_map(device).collect();
+    for (ifindex, address) in addresses.into_iter().filter_map(address) {
+        // Gone between the two dumps, or there since: as if it were never seen.
+        if let Some(device) = devices.iter_mut().find(|device| device.ifindex == ifindex) {
+            device.addresses.push(address);
+        }
+    }
+    Ok(Machine::new(hostname.trim_end(), devices))
+}
+
+fn dump(request: &RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+    for _ in 0..DUMP_ATTEMPTS {
+        if let Some(messages) = dump_once(request.clone())? {
+            return Ok(messages);
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::Interrupted, "they change faster than they can be read"))
+}
+
+/// `None` when the state changed while it was dumped.
+fn dump_once(request: RouteNetlinkMessage) -> io::Result<Option<Vec<RouteNetlinkMessage>>> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    socket.send(&bytes, 0)?;
+
+    let mut messages = Vec::new();
+    let mut consistent = true;
+    loop {
+        let (datagram, _) = socket.recv_from_full()?;
+        let mut rest = datagram.as_slice();
+        while !rest.is_empty() {
+            let invalid = |cause| io::Error::new(io::ErrorKind::InvalidData, format!("{cause}"));
+            let frame = NetlinkBuffer::new_checked(rest).map_err(invalid)?;
+            let length = usize::try_from(frame.length()).unwrap_or(rest.len());
+            consistent &= frame.flags() & NLM_F_DUMP_INTR == 0;
+            match NetlinkMessage::<RouteNetlinkMessage>::deserialize(&rest[..length]) {
+                Ok(message) => match message.payload {
+                    NetlinkPayload::Done(_) => return Ok(consistent.then_some(messages)),
+                    NetlinkPayload::Error(error) => return Err(error.to_io()),
+                    NetlinkPayload::InnerMessage(inner) => messages.push(inner),
+                    _ => {}
+                },
+                // A device of a kind the library does not know must not keep the relay from the others.
+                Err(error) => {
+                    tracing::warn!(%error, "an rtnetlink message was not understood and is left out")
+                }
+            }
+            // Messages are aligned to four bytes, the last one of a datagram need not be padded.
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+}
+
+fn device(message: RouteNetlinkMessage) -> Option<Device> {
+    let RouteNetlinkMessage::NewLink(link) = message else { return None };
+    let mut device = Device {
+        name: String::new(),
+        ifindex: link.header.index,
+        mac: None,
+        mtu: 0,
+        addresses: Vec::new(),
+        vlan: None,
+        controller: None,
+        vrf_table: None,
+    };
+    let ethernet = link.header.link_layer_type == LinkLayerType::Ether;
+    let (mut below, mut below_is_here, mut tag) = (None, true, None);
+    for attribute in link.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => device.name = name,
+            LinkAttribute::Mtu(mtu) => device.mtu = mtu,
+            LinkAttribute::Address(address) if ethernet => device.mac = address.try_into().ok(),
+            LinkAttribute::Controller(ifindex) => device.controller = Some(ifindex),
+            LinkAttribute::Link(ifindex) => below = Some(ifindex),
+            LinkAttribute::LinkNetNsId(_) => below_is_here = false,
+            LinkAttribute::LinkInfo(infos) => {
+                for info in infos {
+                    match info {
+                        LinkInfo::Data(InfoData::Vlan(data)) => tag = data.into_iter().find_map(vlan_tag),
+                        LinkInfo::Data(InfoData::Vrf(data)) => {
+                            device.vrf_table = data.into_iter().find_map(vrf_table);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    device.vlan = below.filter(|_| below_is_here).zip(tag);
+    (!device.name.is_empty()).then_some(device)
+}
+
+fn vlan_tag(info: InfoVlan) -> Option<u16> {
+    match info {
+        InfoVlan::Id(tag) => Some(tag),
+        _ => None,
+    }
+}
+
+fn vrf_table(info: InfoVrf) -> Option<u32> {
+    match info {
+        InfoVrf::TableId(table) => Some(table),
+        _ => None,
+    }
+}
+
+fn address(message: RouteNetlinkMessage) -> Option<(u32, DeviceAddress)> {
+    let RouteNetlinkMessage::NewAddress(message) = message else { return None };
+    let mut of_peer = None;
+    let mut local = None;
+    for attribute in message.attributes {
+        match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => local = Some(address),
+            AddressAttribute::Address(IpAddr::V4(address)) => of_peer = Some(address),
+            _ => {}
+        }
+    }
+    // On a point-to-point link IFA_ADDRESS is the other end; elsewhere both are the same.
+    let address = local.or(of_peer)?;
+    Some((message.header.index, DeviceAddress { address, prefix_len: message.header.prefix_len }))
+}
