@@ -1,0 +1,189 @@
+//! The host's devices and IPv4 addresses, as the daemon follows them.
+//!
+//! Devices are kept up to date from events, because a router may have thousands of them and each description is large;
+//! addresses are read again whole, because their order (the first is the primary one) is the kernel's alone.
+
+use std::{collections::BTreeMap, net::IpAddr, net::Ipv4Addr};
+
+use rtnetlink::packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
+    link::{InfoData, InfoVlan, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage},
+};
+
+use super::request::{RequestError, Requests};
+
+/// All devices and IPv4 addresses of this network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostView {
+    /// By ifindex.
+    pub links: BTreeMap<u32, Link>,
+    /// In the kernel's order: of one device, the first is its primary address.
+    pub addresses: Vec<Address>,
+}
+
+/// One network device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub index: u32,
+    pub name: String,
+    /// `None` where the device has no 6-byte address.
+    pub mac: Option<[u8; 6]>,
+    /// Bytes of payload (IP packet) per frame.
+    pub mtu: u32,
+    /// Administratively up and with carrier (`IFF_UP` and `IFF_LOWER_UP`).
+    pub up: bool,
+    /// Frames on it have an Ethernet header (`ARPHRD_ETHER`); not so for tun, ppp, loopback.
+    pub ethernet: bool,
+    /// The bridge, bond, team or VRF device it belongs to.
+    pub master: Option<u32>,
+    /// `IFLA_INFO_KIND`; `None` for a physical port.
+    pub kind: Option<String>,
+    /// For a VLAN device: its parent and tag.
+    pub vlan: Option<Vlan>,
+    /// For a VRF device: its routing table.
+    pub vrf_table: Option<u32>,
+}
+
+/// What a VLAN device does to a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vlan {
+    /// ifindex of the device that carries the tagged frames.
+    pub parent: u32,
+    /// Tag protocol in host byte order: 0x8100 or 0x88a8.
+    pub protocol: u16,
+    /// VLAN ID, 1-4094.
+    pub id: u16,
+}
+
+/// One IPv4 address of this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    pub ifindex: u32,
+    /// The local address, also on a point-to-point link.
+    pub address: Ipv4Addr,
+    pub prefix_len: u8,
+    /// Another address of the same subnet on the same device stands before it (`IFA_F_SECONDARY`).
+    pub secondary: bool,
+}
+
+impl HostView {
+    /// The device with this name.
+    pub fn link(&self, name: &str) -> Option<&Link> {
+        self.links.values().find(|link| link.name == name)
+    }
+
+    /// The addresses of one device, its primary one first.
+    pub fn addresses_of(&self, ifindex: u32) -> impl Iterator<Item = &Address> {
+        self.addresses.iter().filter(move |address| address.ifindex == ifindex)
+    }
+}
+
+/// Reads all devices.
+pub(super) async fn read_links(requests: &mut Requests) -> Result<BTreeMap<u32, Link>, RequestError> {
+    let found = requests.dump(RouteNetlinkMessage::GetLink(LinkMessage::default())).await?;
+    Ok(found
+        .into_iter()
+        .filter_map(|message| match message {
+            RouteNetlinkMessage::NewLink(message) => link(&message),
+            _ => None,
+        })
+        .map(|link| (link.index, link))
+        .collect())
+}
+
+/// Reads all IPv4 addresses.
+pub(super) async fn read_addresses(requests: &mut Requests) -> Result<Vec<Address>, RequestError> {
+    let mut question = AddressMessage::default();
+    question.header.family = AddressFamily::Inet;
+    let found = requests.dump(RouteNetlinkMessage::GetAddress(question)).await?;
+    Ok(found
+        .into_iter()
+        .filter_map(|message| match message {
+            RouteNetlinkMessage::NewAddress(message) => address(&message),
+            _ => None,
+        })
+        .collect())
+}
+
+/// The device a message describes in full. `None` for a bridge port's message (AF_BRIDGE, which is also sent as
+/// RTM_DELLINK when a port leaves its bridge) and for partial ones (wireless events), which say nothing of what is kept.
+pub(super) fn link(message: &LinkMessage) -> Option<Link> {
+    if message.header.interface_family != AddressFamily::Unspec {
+        return None;
+    }
+    let flags = message.header.flags;
+    let mut name = None;
+    let mut mtu = None;
+    let (mut mac, mut master, mut kind, mut vrf_table) = (None, None, None, None);
+    let (mut parent, mut parent_elsewhere, mut tag_protocol, mut vlan_id) = (None, false, 0x8100, None);
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::IfName(value) => name = Some(value.clone()),
+            LinkAttribute::Mtu(value) => mtu = Some(*value),
+            LinkAttribute::Address(bytes) => mac = <[u8; 6]>::try_from(bytes.as_slice()).ok(),
+            LinkAttribute::Controller(index) => master = Some(*index),
+            LinkAttribute::Link(index) => parent = Some(*index),
+            LinkAttribute::LinkNetNsId(_) => parent_elsewhere = true,
+            LinkAttribute::LinkInfo(infos) => {
+                for info in infos {
+                    match info {
+                        LinkInfo::Kind(value) => kind = Some(value.to_string()),
+                        LinkInfo::Data(InfoData::Vrf(data)) => {
+                            vrf_table = data.iter().find_map(|item| match item {
+                                InfoVrf::TableId(table) => Some(*table),
+                                _ => None,
+                            });
+                        }
+                        LinkInfo::Data(InfoData::Vlan(data)) => {
+                            for item in data {
+                                match item {
+                                    InfoVlan::Id(id) => vlan_id = Some(*id),
+                                    InfoVlan::Protocol(protocol) => tag_protocol = u16::from(*protocol),
+                                    _ => {}
+                                }
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let vlan = match (parent, vlan_id) {
+        (Some(parent), Some(id)) if !parent_elsewhere => Some(Vlan { parent, protocol: tag_protocol, id }),
+        _ => None,
+    };
+    Some(Link {
+        index: message.header.index,
+        name: name?,
+        mac,
+        mtu: mtu?,
+        up: flags.contains(LinkFlags::Up | LinkFlags::LowerUp),
+        ethernet: message.header.link_layer_type == LinkLayerType::Ether,
+        master,
+        kind,
+        vlan,
+        vrf_table,
+    })
+}
+
+fn address(message: &AddressMessage) -> Option<Address> {
+    let mut local = None;
+    let mut peer = None;
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => local = Some(*address),
+            // On a point-to-point link this is the other end; elsewhere it repeats IFA_LOCAL.
+            AddressAttribute::Address(IpAddr::V4(address)) => peer = Some(*address),
+            _ => {}
+        }
+    }
+    Some(Address {
+        ifindex: message.header.index,
+        address: local.or(peer)?,
+        prefix_len: message.header.prefix_len,
+        secondary: message.header.flags.contains(AddressHeaderFlags::Secondary),
+    })
+}
