@@ -1,1 +1,5 @@
+//! Tests of xdp-dhcrelay that need more than one crate: the laboratory of network namespaces and the real DHCP
+//! programs that run in it.
 
+pub mod lab;
+pub mod peers;
