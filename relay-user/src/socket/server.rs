@@ -1,0 +1,110 @@
+//! Datagrams to a server whose next hop is not known yet: the kernel routes them, resolves the neighbour and so opens
+//! the way for the fast path.
+//!
+//! The same socket holds UDP port 67, so that the kernel does not answer the replies of servers, which the packet
+//! sockets receive, with ICMP port unreachable.
+
+use std::io::{self, IoSlice};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{SocketError, filter, raw};
+
+/// UDP port of DHCP servers and relays (RFC 2131 section 4.1).
+pub const SERVER_PORT: u16 = 67;
+
+const TTL: u32 = 64;
+
+/// A UDP socket on 0.0.0.0:67, in a VRF or in the main table, that sends to servers and discards what it receives.
+#[derive(Debug)]
+pub struct ServerSocket {
+    socket: Socket,
+    /// IP_TRANSPARENT is set, so a source that is not an address of this host can be used.
+    any_source: bool,
+}
+
+impl ServerSocket {
+    /// Opens the socket in the network namespace of the calling thread. `vrf` is the VRF device that the servers are
+    /// reached through; `dscp` (0 to 63) marks what is sent.
+    ///
+    /// # Errors
+    /// No such VRF device, port 67 held by another program, or no privilege to bind it.
+    pub fn open(vrf: Option<&str>, dscp: u8) -> Result<ServerSocket, SocketError> {
+        let scope = vrf.map_or(String::new(), |vrf| format!(" in VRF {vrf}"));
+        let failed = |what| {
+            let target = format!("UDP port {SERVER_PORT}{scope}");
+            move |error| SocketError::system(target, what, error)
+        };
+        let kind = Type::DGRAM.nonblocking().cloexec();
+        let socket =
+            Socket::new(Domain::IPV4, kind, Some(Protocol::UDP)).map_err(failed("open a UDP socket"))?;
+        // Sharing is for a second socket of ours in another VRF, and for a daemon that takes over from another.
+        socket.set_reuse_address(true).map_err(failed("set SO_REUSEADDR"))?;
+        if let Some(vrf) = vrf {
+            socket
+                .bind_device(Some(vrf.as_bytes()))
+                .map_err(|error| SocketError::system(vrf, "bind a UDP socket to the VRF", error))?;
+        }
+        socket.attach_filter(&filter::nothing()).map_err(failed("attach the filter"))?;
+        socket.set_tos_v4(u32::from(dscp) << 2).map_err(failed("set IP_TOS"))?;
+        socket.set_ttl_v4(TTL).map_err(failed("set IP_TTL"))?;
+        raw::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT)
+            .map_err(failed("clear DF by IP_MTU_DISCOVER"))?;
+        // The fast path sends from the giaddr whether or not this host holds it just now (an address that moves with
+        // VRRP); only IP_TRANSPARENT lets the slow path do the same. Without the privilege the address must be local.
+        let any_source = socket.set_ip_transparent_v4(true).is_ok();
+        let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT);
+        socket.bind(&address.into()).map_err(|error| match error.raw_os_error() {
+            Some(libc::EADDRINUSE) => SocketError::PortInUse { scope: scope.clone() },
+            _ => failed("bind")(error),
+        })?;
+        Ok(ServerSocket { socket, any_source })
+    }
+
+    /// Whether the source of [`send`](Self::send) may be an address that this host does not hold.
+    pub fn any_source(&self) -> bool {
+        self.any_source
+    }
+
+    /// Sends a DHCP message from `source`, port 67, to a server, port 67. The kernel chooses the way, resolves the next
+    /// hop, fragments where the MTU demands it, and always computes the UDP checksum.
+    ///
+    /// # Errors
+    /// The source is not ours, there is no route, or a queue is full ([`SocketError::Send`]: the datagram is lost).
+    pub fn send(&self, source: Ipv4Addr, server: Ipv4Addr, payload: &[u8]) -> Result<(), SocketError> {
+        let information = libc::in_pktinfo {
+            ipi_ifindex: 0,
+            ipi_spec_dst: libc::in_addr { s_addr: u32::from(source).to_be() },
+            ipi_addr: libc::in_addr { s_addr: 0 },
+        };
+        sendmsg(
+            self.socket.as_raw_fd(),
+            &[IoSlice::new(payload)],
+            &[ControlMessage::Ipv4PacketInfo(&information)],
+            MsgFlags::MSG_DONTWAIT,
+            Some(&SockaddrIn::from(SocketAddrV4::new(server, SERVER_PORT))),
+        )
+        .map(drop)
+        .map_err(|error| match error {
+            nix::Error::EINVAL if !self.any_source => {
+                SocketError::SourceNotLocal { source_address: source, server }
+            }
+            _ => SocketError::Send { source_address: source, server, source: io::Error::from(error) },
+        })
+    }
+}
+
+impl AsFd for ServerSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for ServerSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
