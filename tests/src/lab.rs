@@ -4,10 +4,12 @@
 //! process and capture belongs to a value whose `Drop` removes it, on a panic too. Addresses, hardware addresses and
 //! interface indexes are the same in every run, so that captures of two runs can be compared byte by byte.
 
+pub mod bootp;
 pub mod build;
 pub mod capture;
 pub mod expect;
 pub mod frame;
+pub mod golden;
 pub mod namespace;
 pub mod packet;
 pub mod pcap;

@@ -20,7 +20,8 @@ impl Relay for Dhcrelay {
 
     fn start(&self, host: &Namespace, ports: &Ports<'_>, servers: &[Ipv4Addr]) -> Result<Proc> {
         let mut command = peers()?.command("dhcrelay")?;
-        command.args(["-4", "-d", "--no-pid", "-id", ports.client]);
+        // The hop limit of our own default instead of dhcrelay's 10.
+        command.args(["-4", "-d", "--no-pid", "-c", "16", "-id", ports.client]);
         for port in ports.servers {
             command.args(["-iu", port]);
         }
