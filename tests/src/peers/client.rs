@@ -4,7 +4,6 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -39,11 +38,6 @@ pub trait Client {
 
     /// Gives the lease back and ends.
     fn release(self: Box<Self>) -> Result<()>;
-
-    /// How long [`Client::renew`] may take: a client without a command for it renews when the server's T1 has passed.
-    fn renewal_takes(&self) -> Duration {
-        DEADLINE
-    }
 }
 
 /// Writes an executable shell script.
