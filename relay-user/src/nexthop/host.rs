@@ -187,3 +187,46 @@ fn address(message: &AddressMessage) -> Option<Address> {
         secondary: message.header.flags.contains(AddressHeaderFlags::Secondary),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rtnetlink::packet_route::link::InfoKind;
+
+    use super::*;
+
+    fn message(family: AddressFamily, attributes: Vec<LinkAttribute>) -> LinkMessage {
+        let mut message = LinkMessage::default();
+        message.header.interface_family = family;
+        message.header.index = 3;
+        message.attributes = attributes;
+        message
+    }
+
+    fn vlan() -> Vec<LinkAttribute> {
+        let tag = LinkInfo::Data(InfoData::Vlan(vec![InfoVlan::Id(100), InfoVlan::Protocol(0x88a8.into())]));
+        let info = LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Vlan), tag]);
+        vec![LinkAttribute::IfName("eth0.100".into()), LinkAttribute::Mtu(1496), LinkAttribute::Link(2), info]
+    }
+
+    #[test]
+    fn a_port_that_leaves_its_bridge_is_not_taken_for_a_removed_device() {
+        assert!(link(&message(AddressFamily::Unspec, vlan())).is_some());
+        assert_eq!(link(&message(AddressFamily::Bridge, vlan())), None);
+    }
+
+    #[test]
+    fn an_announcement_without_the_mtu_is_partial_and_ignored() {
+        let partial = vec![LinkAttribute::IfName("wlan0".into())];
+        assert_eq!(link(&message(AddressFamily::Unspec, partial)), None);
+    }
+
+    #[test]
+    fn a_vlan_device_has_its_parent_and_tag_unless_the_parent_is_in_another_namespace() {
+        let found = link(&message(AddressFamily::Unspec, vlan())).unwrap();
+        assert_eq!(found.kind.as_deref(), Some("vlan"));
+        assert_eq!(found.vlan, Some(Vlan { parent: 2, protocol: 0x88a8, id: 100 }));
+        let mut elsewhere = vlan();
+        elsewhere.push(LinkAttribute::LinkNetNsId(1));
+        assert_eq!(link(&message(AddressFamily::Unspec, elsewhere)).unwrap().vlan, None);
+    }
+}

@@ -49,21 +49,33 @@ pub(super) enum Reach {
 }
 
 /// Whose entry it is, which decides what release does with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Origin {
     /// Absent before: removed on release.
     Created,
     /// A learned entry that we made managed: only that is undone.
     Adopted,
     /// Somebody else's care.
+    #[default]
     Foreign,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Kept {
     origin: Origin,
     failed: bool,
+    /// The kernel refused the care; said once.
+    refused: bool,
     probed: Option<Instant>,
+}
+
+/// What came of looking after an entry.
+enum Care {
+    NotNeeded,
+    /// The entry is another one now.
+    Given,
+    /// It was not what it seemed, or cannot be managed.
+    Again,
 }
 
 /// The neighbours in use.
@@ -109,77 +121,81 @@ impl Neighbours {
     /// The kernel could not be asked. That it refuses the care (no CAP_NET_ADMIN) is logged, and the entry used as it is.
     pub(super) async fn keep(&mut self, requests: &mut Requests, key: Key) -> Result<Reach, RequestError> {
         let mut entry = get(requests, key).await?;
-        if self.care(requests, key, entry.as_ref()).await {
-            entry = get(requests, key).await?;
-            let managed = entry.as_ref().is_none_or(|entry| entry.managed);
-            // A kernel before 5.16 ignores the attribute and answers "done".
-            if self.upkeep == Upkeep::Managed && !managed {
+        // Once more where another program was faster (the slow path's socket resolves as well), or without the flag.
+        for _ in 0..3 {
+            match self.care(requests, key, entry.as_ref()).await {
+                Care::NotNeeded => break,
+                Care::Given | Care::Again => entry = get(requests, key).await?,
+            }
+            // A kernel before 5.16 ignores the attribute, takes the message for "state NONE" and answers "done".
+            let ignored = entry.as_ref().is_some_and(|e| !e.managed && e.state == NeighbourState::None);
+            if ignored && self.upkeep == Upkeep::Managed {
                 self.fall_back("the flag is ignored");
             }
         }
-        let Some(kept) = self.kept.get_mut(&key) else { return Ok(reach(entry.as_ref())) };
         let mut reach = reach(entry.as_ref());
-        // The kernel probes a failed managed neighbour every few seconds, each time through INCOMPLETE. To its users it
-        // stays failed until it answers, else they would see a change with each probe.
-        if reach == Reach::Pending && kept.failed {
-            reach = Reach::Failed;
+        if let Some(kept) = self.kept.get_mut(&key) {
+            // The kernel probes a failed managed neighbour every few seconds, each time through INCOMPLETE. To its users
+            // it stays failed until it answers, else they would see a change with each probe.
+            if reach == Reach::Pending && kept.failed {
+                reach = Reach::Failed;
+            }
+            kept.failed = reach == Reach::Failed;
         }
-        kept.failed = reach == Reach::Failed;
         Ok(reach)
     }
 
-    /// Does what the entry needs; true when the kernel was told something, and the entry is to be read again.
-    async fn care(&mut self, requests: &mut Requests, key: Key, entry: Option<&Entry>) -> bool {
-        let kept =
-            self.kept.entry(key).or_insert(Kept { origin: Origin::Foreign, failed: false, probed: None });
+    /// Tells the kernel what the entry needs, if anything.
+    async fn care(&mut self, requests: &mut Requests, key: Key, entry: Option<&Entry>) -> Care {
+        let kept = self.kept.entry(key).or_default();
         let origin = match entry {
             None => Origin::Created,
-            Some(entry) if entry.managed && kept.origin != Origin::Foreign => return false,
+            Some(entry) if entry.managed && kept.origin != Origin::Foreign => return Care::NotNeeded,
             Some(entry) if entry.is_foreign() => {
                 kept.origin = Origin::Foreign;
-                return false;
+                return Care::NotNeeded;
             }
             Some(_) if self.upkeep == Upkeep::Probe && kept.origin == Origin::Created => Origin::Created,
             Some(_) => Origin::Adopted,
         };
-        if self.upkeep == Upkeep::Probe && kept.probed.is_some_and(|at| at.elapsed() < PROBE_INTERVAL) {
-            return false;
-        }
-        kept.probed = Some(Instant::now());
         let mut message = neighbour(key);
         match self.upkeep {
             Upkeep::Managed => {
-                message.attributes.push(NeighbourAttribute::ExtFlags(NeighbourExtFlags::Managed))
+                message.attributes.push(NeighbourAttribute::ExtFlags(NeighbourExtFlags::Managed));
             }
-            Upkeep::Probe => message.header.flags = NeighbourFlags::Use,
+            Upkeep::Probe if kept.probed.is_some_and(|at| at.elapsed() < PROBE_INTERVAL) => {
+                return Care::NotNeeded;
+            }
+            Upkeep::Probe => {
+                message.header.flags = NeighbourFlags::Use;
+                kept.probed = Some(Instant::now());
+            }
         }
         // Without EXCL an entry that the operator makes just now would lose its NUD_PERMANENT.
         let flags = if entry.is_none() { NLM_F_CREATE | NLM_F_EXCL } else { 0 };
         match requests.change(RouteNetlinkMessage::NewNeighbour(message), flags).await {
             Ok(()) => {
                 kept.origin = origin;
-                true
+                Care::Given
             }
-            // It appeared, or went, between the two requests; the event that tells of it starts the next attempt.
-            Err(RequestError::Refused(Errno::EEXIST | Errno::ENOENT)) => true,
+            Err(RequestError::Refused(Errno::EEXIST | Errno::ENOENT)) => Care::Again,
             Err(RequestError::Refused(errno @ (Errno::EINVAL | Errno::EOPNOTSUPP)))
                 if self.upkeep == Upkeep::Managed =>
             {
                 self.fall_back(errno.desc());
-                false
+                Care::Again
             }
             Err(error) => {
-                tracing::warn!(neighbour = %key.1, ifindex = key.0, %error, "cannot keep this neighbour resolved");
-                false
+                if !std::mem::replace(&mut kept.refused, true) {
+                    tracing::warn!(neighbour = %key.1, ifindex = key.0, %error, "cannot keep this neighbour resolved");
+                }
+                Care::NotNeeded
             }
         }
     }
 
     fn fall_back(&mut self, cause: &str) {
-        tracing::info!(
-            cause,
-            "no managed neighbours in this kernel; servers are probed by the relay instead"
-        );
+        tracing::info!(cause, "this kernel has no managed neighbours; the relay probes the servers itself");
         self.upkeep = Upkeep::Probe;
     }
 

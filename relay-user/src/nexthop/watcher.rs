@@ -158,6 +158,10 @@ async fn run(
     loop {
         if due.is_some_and(|due| due <= Instant::now()) {
             let began = Instant::now();
+            if resync <= began {
+                state.stale = Stale::ALL;
+                resync = began + state.resync;
+            }
             let result = state.pass().await;
             let ended = Instant::now();
             rested = ended + GATHER.max((ended - began) * REST);
@@ -180,6 +184,8 @@ async fn run(
             Upkeep::Probe => resync.min(rested + PROBE_INTERVAL),
         };
         tokio::select! {
+            // Events last: they must not keep off a shutdown or the periodic reading, however many there are.
+            biased;
             command = commands.recv() => match command {
                 Some(Command::SetTargets(targets, done)) => {
                     state.set_targets(targets);
@@ -188,6 +194,9 @@ async fn run(
                 }
                 Some(Command::Shutdown) | None => break,
             },
+            () = sleep_until(due.unwrap_or(routine).into()) => {
+                due = due.or(Some(Instant::now()));
+            }
             changes = events.next(&state.interest) => match changes {
                 Ok(changes) => {
                     losses.fetch_add(u64::from(changes.lost), Ordering::Relaxed);
@@ -200,14 +209,6 @@ async fn run(
                     break;
                 }
             },
-            () = sleep_until(due.unwrap_or(routine).into()) => {
-                let now = Instant::now();
-                if resync <= now {
-                    state.stale = Stale::ALL;
-                    resync = now + state.resync;
-                }
-                due = due.or(Some(now));
-            }
         }
     }
     state.release_all().await;

@@ -37,6 +37,21 @@ fn an_operators_permanent_entry_is_used_untouched_and_survives_shutdown() {
 }
 
 #[test]
+fn an_entry_the_operator_takes_over_at_the_moment_of_shutdown_survives() {
+    let lab = Lab::new();
+    lab.in_relay_single_threaded(async || {
+        let server = target([10, 1, 0, 2]);
+        let (watcher, mut receiver) =
+            Watcher::start(vec![server.clone()], EVENTS_ONLY).await.expect("starts");
+        wait_hop(&mut receiver, &server, "p1", EAST_MAC).await;
+        // The watcher stands still here, and the order to stop comes before it reads the event.
+        lab.ip("relay", "neigh replace 10.1.0.2 lladdr 02:aa:aa:aa:aa:aa dev p1 nud permanent");
+        watcher.shutdown().await.expect("runs until now");
+        assert!(lab.neighbour("p1", "10.1.0.2").contains("PERMANENT"));
+    });
+}
+
+#[test]
 fn an_entry_another_program_manages_or_learned_stays_as_it_is() {
     let lab = Lab::new();
     lab.ip("relay", "neigh add 10.1.0.2 dev p1 managed");
@@ -67,6 +82,21 @@ fn a_learned_entry_is_managed_while_in_use_and_an_ordinary_one_afterwards() {
         watcher.shutdown().await.expect("runs until now");
         let entry = lab.neighbour("p1", "10.1.0.2");
         assert!(entry.contains("02:00:00:00:01:02") && !entry.contains("managed"), "{entry}");
+    });
+}
+
+#[test]
+fn an_entry_that_somebody_left_unresolved_is_resolved() {
+    let lab = Lab::new();
+    lab.ip("relay", "neigh add 10.1.0.2 dev p1 nud none");
+    lab.ip("relay", "neigh add 10.1.0.3 dev p1 nud failed");
+    lab.in_relay(async || {
+        let (none, failed) = (target([10, 1, 0, 2]), target([10, 1, 0, 3]));
+        let targets = vec![none.clone(), failed.clone()];
+        let (_watcher, mut receiver) = Watcher::start(targets, EVENTS_ONLY).await.expect("starts");
+        wait_hop(&mut receiver, &none, "p1", EAST_MAC).await;
+        wait_hop(&mut receiver, &failed, "p1", EAST_MAC).await;
+        assert!(lab.neighbour("p1", "10.1.0.2").contains("managed"));
     });
 }
 
