@@ -1,3 +1,50 @@
+//! The rules of a DHCP relay agent, written once and compiled twice.
+//!
+//! The XDP programs of `relay-ebpf` and the slow path of `relay-user` both call [`ingress`] on every frame and
+//! [`address_copy`] on every copy for a server. What differs between the two is only how bytes are reached
+//! ([`Frame`]) and how tables are read ([`Env`]). The contract that the differential test holds them to: whenever
+//! the kernel relays a frame the host produces the same bytes for the same place, a frame that is passed is
+//! untouched, and a frame that is dropped is dropped under the same [`Reason`].
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | `frame` | bytes that can be read, written, grown and shrunk |
+//! | `wire` | offsets and constants of Ethernet, IPv4, UDP and BOOTP |
+//! | `packet` | from a frame to a DHCP message that is ours, with its checksums verified |
+//! | `options` | the bounded walk over DHCP options |
+//! | `request`, `reply` | the two rewrites |
+//! | `delivery` | where a reply goes (RFC 2131 section 4.1, RFC 1542 section 5.4) |
+//! | `copy` | what makes one server's copy differ from another's |
+//! | `rate` | the token bucket of an interface |
+//! | `verdict` | what is done with a frame, and why |
+//! | `abi` | keys and values of the BPF maps |
 #![no_std]
 #![forbid(unsafe_code)]
-pub mod x { #[derive(Clone,Copy,bytemuck::Pod,bytemuck::Zeroable)] #[repr(C)] pub struct A{pub a:u32} }
+#![warn(missing_docs)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod abi;
+mod checksum;
+mod copy;
+mod delivery;
+mod env;
+mod frame;
+mod headers;
+mod ingress;
+mod options;
+mod packet;
+mod rate;
+mod reply;
+mod request;
+mod verdict;
+pub mod wire;
+
+pub use checksum::Sum;
+pub use copy::{Token, address_copy, mark_copies, token_of};
+pub use env::{Env, Route};
+pub use frame::{Frame, SliceFrame};
+pub use ingress::ingress;
+pub use rate::Bucket;
+pub use verdict::{Class, Reason, Verdict};

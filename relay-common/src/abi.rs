@@ -1,0 +1,228 @@
+//! Keys and values of the BPF maps, as the programs and the daemon share them.
+//!
+//! Integers are in host byte order; IPv4 and Ethernet addresses are octets as they stand in a packet. There is no
+//! padding anywhere (`bytemuck::Pod` refuses it at compile time): a hash map compares whole keys, and padding that
+//! happens to differ would be a key that is never found.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::Reason;
+
+/// Servers in one group: one bit each in a 32-bit mask.
+pub const MAX_SERVERS: usize = 32;
+/// Counters by message type: 0 is plain BOOTP, 1 to 14 are the DHCP types of that number, 15 is every other.
+pub const MESSAGE_SLOTS: usize = 16;
+/// Room for reasons in [`Counters`]; more than there are, so that a new one does not change the layout.
+pub const REASON_SLOTS: usize = 48;
+/// Tokens whose served sets are remembered per CPU: well above the 64 frames of a NAPI poll.
+pub const SERVED_SLOTS: u32 = 256;
+/// Octets of a frame in a [`Punted`] record.
+pub const PUNT_FRAME: usize = 2048;
+
+/// Key of `PORTS`: a device and the VLAN identifiers of a frame, 0 where there is no tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub struct PortKey {
+    /// Interface index of the device XDP runs on.
+    pub ifindex: u32,
+    /// Identifier of the outer (or only) tag.
+    pub outer: u16,
+    /// Identifier of the inner tag.
+    pub inner: u16,
+}
+
+/// Value of `PORTS`: what a port and VLAN is to the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Port {
+    /// Index of the client-facing interface, 0 when clients are not served here.
+    pub interface: u32,
+    /// Routing table of the VRF the device is in, 0 for the main table.
+    pub vrf: u32,
+    /// Our Ethernet address on the device.
+    pub mac: [u8; 6],
+    /// Nonzero when server replies arrive here.
+    pub upstream: u16,
+}
+
+/// Value of `interfaces`, an array in which index 0 is not used: one client-facing interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Interface {
+    /// Interface index of the device.
+    pub ifindex: u32,
+    /// Index of the server group.
+    pub group: u32,
+    /// Requests a second that are relayed, 0 for no limit.
+    pub rate: u32,
+    /// Our address on the client subnet.
+    pub address: [u8; 4],
+    /// What `giaddr` is set to.
+    pub giaddr: [u8; 4],
+    /// Source address of the datagrams to servers.
+    pub source: [u8; 4],
+    /// Our Ethernet address.
+    pub mac: [u8; 6],
+    /// Identifier of the outer (or only) tag, 0 for none.
+    pub outer: u16,
+    /// Identifier of the inner tag, 0 for none.
+    pub inner: u16,
+    /// EtherType of the outer tag.
+    pub tpid: u16,
+    /// Largest IPv4 packet toward the clients, octets.
+    pub mtu: u16,
+    /// Requests that arrive with this many hops or more are dropped.
+    pub max_hops: u8,
+    /// The IPv4 type of service octet of what the relay sends.
+    pub tos: u8,
+    /// Bits of [`flag`].
+    pub flags: u32,
+}
+
+/// Bits of [`Interface::flags`].
+pub mod flag {
+    /// Option 82 in a client's own request is accepted.
+    pub const TRUSTED: u32 = 1;
+    /// A UDP checksum is computed even where the client sent none.
+    pub const UDP_CHECKSUM: u32 = 2;
+}
+
+/// Key of `ADDRESSES`: an address within a VRF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub struct AddressKey {
+    /// Routing table of the VRF, 0 for the main table.
+    pub vrf: u32,
+    /// The address.
+    pub address: [u8; 4],
+}
+
+/// Value of `ADDRESSES`: what an address is to the relay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Address {
+    /// Index of the interface whose giaddr it is; 0 when it is nobody's, [`Address::SHARED`] when several have it.
+    pub interface: u32,
+    /// Nonzero when the address is one of this machine's.
+    pub local: u16,
+    /// Nonzero when the address is a configured server's.
+    pub server: u16,
+}
+
+impl Address {
+    /// In `interface`: more than one interface uses this giaddr.
+    pub const SHARED: u32 = u32::MAX;
+}
+
+/// Value of `SLOTS`: one published state of a server group. A group alternates between two slots, so that a packet
+/// in flight finds the servers it was sent to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Slot {
+    /// Bit i: server i has a resolved next hop.
+    pub ready: u32,
+    /// Bit i: server i has none, and the daemon sends its copy.
+    pub pending: u32,
+    /// Largest IPv4 packet that fits every resolved next hop, octets.
+    pub mtu: u32,
+    /// Which group this is, for records in `PUNTED`.
+    pub group: u32,
+    /// Egress interface index of each server, 0 where there is none.
+    pub ifindex: [u32; MAX_SERVERS],
+}
+
+/// Value of `servers`: all that makes one server's copy its own. Index: slot × [`MAX_SERVERS`] + server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Server {
+    /// The server's address.
+    pub address: [u8; 4],
+    /// Interface index of the egress device, 0 while the next hop is not resolved.
+    pub ifindex: u32,
+    /// Ethernet address of the next hop.
+    pub next_mac: [u8; 6],
+    /// Our Ethernet address on the egress device.
+    pub port_mac: [u8; 6],
+}
+
+/// Value of `SERVED`, per CPU: which servers of a token have had their copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Served {
+    /// Sequence number of the token.
+    pub sequence: u32,
+    /// Bit i: server i has been served.
+    pub mask: u32,
+}
+
+/// Value of `counters`, per CPU; index 0 counts what no interface can be named for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Counters {
+    /// Requests relayed, by message slot.
+    pub requests: [u64; MESSAGE_SLOTS],
+    /// Replies relayed, by message slot.
+    pub replies: [u64; MESSAGE_SLOTS],
+    /// Frames not relayed, by [`Reason::index`].
+    pub reasons: [u64; REASON_SLOTS],
+    /// Copies that left toward servers.
+    pub copies: u64,
+    /// Copies for servers without a resolved next hop that were lost because the daemon did not keep up.
+    pub punts_lost: u64,
+}
+
+/// The slot of [`Counters::requests`] and [`Counters::replies`] for a message type.
+#[inline(always)]
+pub const fn message_slot(message: u8) -> usize {
+    let last = MESSAGE_SLOTS - 1;
+    if (message as usize) < last { message as usize } else { last }
+}
+
+/// The name of a message slot in `stats`.
+pub const MESSAGE_NAMES: [&str; MESSAGE_SLOTS] = [
+    "bootp",
+    "discover",
+    "offer",
+    "request",
+    "decline",
+    "ack",
+    "nak",
+    "release",
+    "inform",
+    "forcerenew",
+    "leasequery",
+    "leaseunassigned",
+    "leaseunknown",
+    "leaseactive",
+    "bulkleasequery",
+    "other",
+];
+
+/// Record of the ring buffer `PUNTED`: a rewritten request, and the servers that the daemon is to send it to.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct Punted {
+    /// Index of the server group.
+    pub group: u32,
+    /// Bit i: server i.
+    pub servers: u32,
+    /// Octets of `frame` that are the frame.
+    pub len: u32,
+    /// Index of the client-facing interface.
+    pub interface: u32,
+    /// Ethernet header (without meaning), IPv4 header with destination 0, UDP, message.
+    pub frame: [u8; PUNT_FRAME],
+}
+
+const _: () = {
+    assert!(Reason::ALL.len() <= REASON_SLOTS);
+    assert!(size_of::<PortKey>() == 8);
+    assert!(size_of::<Port>() == 16);
+    assert!(size_of::<Interface>() == 44);
+    assert!(size_of::<AddressKey>() == 8);
+    assert!(size_of::<Address>() == 8);
+    assert!(size_of::<Slot>() == 144);
+    assert!(size_of::<Server>() == 20);
+    assert!(size_of::<Served>() == 8);
+    assert!(size_of::<Punted>() == 16 + PUNT_FRAME);
+};

@@ -1,0 +1,48 @@
+//! Where a reply goes once it is on the client's link (RFC 2131 section 4.1, RFC 1542 section 5.4).
+//!
+//! | the reply | Ethernet | IPv4 |
+//! | --- | --- | --- |
+//! | is a NAK | broadcast | 255.255.255.255 |
+//! | `ciaddr` is set | `chaddr` | `ciaddr` |
+//! | has the broadcast bit | broadcast | 255.255.255.255 |
+//! | gives an address | `chaddr` | `yiaddr` |
+//! | gives none | broadcast | 255.255.255.255 |
+//!
+//! `chaddr` can only be sent to when it is an Ethernet unicast address (`htype` 1, `hlen` 6): else the reply is
+//! broadcast. There is no ARP: the client does not answer for an address it does not have yet.
+
+use crate::Frame;
+use crate::wire::{bootp, eth, ipv4};
+
+/// Link and network destination of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) mac: [u8; 6],
+    pub(crate) address: [u8; 4],
+}
+
+impl Delivery {
+    const BROADCAST: Self = Self { mac: eth::BROADCAST, address: ipv4::BROADCAST };
+
+    /// Reads the message at `at`, whose DHCP type is `message`.
+    #[inline(always)]
+    pub(crate) fn of<F: Frame>(frame: &F, at: usize, message: u8) -> Option<Self> {
+        let [htype, hlen] = frame.read::<2>(at + bootp::HTYPE)?;
+        let flags = frame.u16(at + bootp::FLAGS)?;
+        let ciaddr = frame.read::<4>(at + bootp::CIADDR)?;
+        let yiaddr = frame.read::<4>(at + bootp::YIADDR)?;
+        let mac = frame.read::<6>(at + bootp::CHADDR)?;
+        let reachable =
+            htype == bootp::ETHERNET && hlen as usize == eth::ADDRESS_LEN && mac[0] & 1 == 0 && mac != [0; 6];
+        if message == bootp::message::NAK || !reachable {
+            return Some(Self::BROADCAST);
+        }
+        if ciaddr != ipv4::UNSPECIFIED {
+            return Some(Self { mac, address: ciaddr });
+        }
+        if flags & bootp::BROADCAST_FLAG != 0 || yiaddr == ipv4::UNSPECIFIED {
+            return Some(Self::BROADCAST);
+        }
+        Some(Self { mac, address: yiaddr })
+    }
+}

@@ -1,0 +1,130 @@
+//! Bytes of one frame, reached in a way that both a BPF program and ordinary code can compile.
+//!
+//! Everything goes by value: a reference into a packet would have to survive `bpf_xdp_adjust_tail`, which moves
+//! the ground under it, and would cost stack that a BPF program does not have.
+
+/// One frame, from its Ethernet header on.
+pub trait Frame {
+    /// Highest frame length, one below a power of two: offsets are masked with it, which is what lets the verifier
+    /// bound a loop over options. A longer frame is refused before any offset is computed.
+    const LIMIT: usize;
+    /// How many options (padding octets count) are walked before a message is refused.
+    const MAX_STEPS: usize;
+    /// Whether what this frame cannot do can be passed on to another path.
+    const HAS_SLOW_PATH: bool;
+
+    /// Octets in the frame.
+    fn len(&self) -> usize;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The `N` octets at `offset`, if all of them are in the frame.
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+    /// Overwrites `N` octets at `offset`, if all of them are in the frame.
+    fn write<const N: usize>(&mut self, offset: usize, octets: [u8; N]) -> Option<()>;
+    /// Adds `by` zero octets behind the frame. `None` leaves the frame as it was.
+    fn grow_tail(&mut self, by: usize) -> Option<()>;
+    /// Takes `by` octets off the end.
+    fn shrink_tail(&mut self, by: usize) -> Option<()>;
+    /// Adds `by` octets of no promised content in front. `None` leaves the frame as it was.
+    fn grow_head(&mut self, by: usize) -> Option<()>;
+    /// Takes `by` octets off the front.
+    fn shrink_head(&mut self, by: usize) -> Option<()>;
+    /// The identity. In BPF it makes the verifier forget what it knows of a value: states that differ only in what is
+    /// known of it become one, which is what keeps loops affordable.
+    fn opaque(&self, value: usize) -> usize {
+        value
+    }
+
+    /// An offset that is not a constant: the same value, of which the verifier knows only that it is at most
+    /// [`Self::LIMIT`].
+    #[inline(always)]
+    fn offset(&self, value: usize) -> usize {
+        self.opaque(value) & Self::LIMIT
+    }
+
+    /// A 16-bit field in network byte order.
+    #[inline(always)]
+    fn u16(&self, offset: usize) -> Option<u16> {
+        self.read::<2>(offset).map(u16::from_be_bytes)
+    }
+
+    /// One octet.
+    #[inline(always)]
+    fn u8(&self, offset: usize) -> Option<u8> {
+        self.read::<1>(offset).map(|[octet]| octet)
+    }
+}
+
+/// A frame in a buffer: `head` octets of room, the frame, and room behind it up to the end of the buffer.
+pub struct SliceFrame<'a> {
+    buffer: &'a mut [u8],
+    start: usize,
+    end: usize,
+}
+
+impl<'a> SliceFrame<'a> {
+    /// Room in front that is enough for two VLAN tags.
+    pub const HEADROOM: usize = 16;
+
+    /// The frame at `buffer[start..end]`; the rest of `buffer` is room to grow.
+    ///
+    /// # Panics
+    /// When `start..end` is not inside the buffer.
+    pub fn new(buffer: &'a mut [u8], start: usize, end: usize) -> Self {
+        assert!(start <= end && end <= buffer.len(), "the frame lies outside its buffer");
+        Self { buffer, start, end }
+    }
+
+    /// The frame's octets.
+    pub fn octets(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Where the frame now lies in the buffer.
+    pub fn range(&self) -> core::ops::Range<usize> {
+        self.start..self.end
+    }
+}
+
+impl Frame for SliceFrame<'_> {
+    const LIMIT: usize = 0x3fff;
+    const MAX_STEPS: usize = Self::LIMIT;
+    const HAS_SLOW_PATH: bool = false;
+
+    fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.octets().get(offset..)?.first_chunk().copied()
+    }
+
+    fn write<const N: usize>(&mut self, offset: usize, octets: [u8; N]) -> Option<()> {
+        *self.buffer[self.start..self.end].get_mut(offset..)?.first_chunk_mut()? = octets;
+        Some(())
+    }
+
+    fn grow_tail(&mut self, by: usize) -> Option<()> {
+        let end = self.end.checked_add(by).filter(|&end| end <= self.buffer.len())?;
+        self.buffer[self.end..end].fill(0);
+        self.end = end;
+        Some(())
+    }
+
+    fn shrink_tail(&mut self, by: usize) -> Option<()> {
+        self.end = self.end.checked_sub(by).filter(|&end| end >= self.start)?;
+        Some(())
+    }
+
+    fn grow_head(&mut self, by: usize) -> Option<()> {
+        self.start = self.start.checked_sub(by)?;
+        Some(())
+    }
+
+    fn shrink_head(&mut self, by: usize) -> Option<()> {
+        self.start = self.start.checked_add(by).filter(|&start| start <= self.end)?;
+        Some(())
+    }
+}

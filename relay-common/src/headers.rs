@@ -1,0 +1,56 @@
+//! The IPv4 and UDP headers of what the relay sends: a new datagram, not a forwarded one, so nothing of the old
+//! headers is kept (TTL 64, identification 0, don't-fragment clear).
+
+use crate::packet::{HEADERS, pseudo_header};
+use crate::wire::{ipv4, udp};
+use crate::{Frame, Sum};
+
+/// A datagram from the relay, port 67.
+pub(crate) struct Datagram {
+    pub(crate) source: [u8; 4],
+    pub(crate) destination: [u8; 4],
+    pub(crate) destination_port: u16,
+    /// IPv4 type of service octet.
+    pub(crate) tos: u8,
+    /// Octets of the message.
+    pub(crate) len: usize,
+    /// Sum over the message; `None` sends no UDP checksum.
+    pub(crate) sum: Option<Sum>,
+}
+
+impl Datagram {
+    /// Writes both headers at `l3`.
+    #[inline(always)]
+    pub(crate) fn write<F: Frame>(&self, frame: &mut F, l3: usize) -> Option<()> {
+        let length = (self.len + udp::HEADER_LEN) as u16;
+        let total = length + ipv4::HEADER_LEN as u16;
+        let [s0, s1, s2, s3] = self.source;
+        let [d0, d1, d2, d3] = self.destination;
+        let [t0, t1] = total.to_be_bytes();
+        let [l0, l1] = length.to_be_bytes();
+        let [p0, p1] = udp::BOOTPS.to_be_bytes();
+        let [q0, q1] = self.destination_port.to_be_bytes();
+        let [c0, c1] = Sum::new()
+            .pair([ipv4::VERSION_IHL, self.tos])
+            .word(total)
+            .pair([ipv4::TTL, ipv4::UDP])
+            .quad(self.source)
+            .quad(self.destination)
+            .checksum();
+        let [u0, u1] = match self.sum {
+            Some(sum) => pseudo_header(self.source, self.destination, length)
+                .word(udp::BOOTPS)
+                .word(self.destination_port)
+                .word(length)
+                .plus(sum)
+                .udp_checksum(),
+            None => [0, 0],
+        };
+        let headers: [u8; HEADERS] = [
+            ipv4::VERSION_IHL, self.tos, t0, t1, 0, 0, 0, 0, ipv4::TTL, ipv4::UDP, c0, c1,
+            s0, s1, s2, s3, d0, d1, d2, d3,
+            p0, p1, q0, q1, l0, l1, u0, u1,
+        ];
+        frame.write(l3, headers)
+    }
+}

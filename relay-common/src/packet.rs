@@ -1,0 +1,231 @@
+//! From a frame to a DHCP message that is the relay's business, every length and checksum verified.
+//!
+//! Nothing is written here. The order of the checks is the order of the answers a user would expect: first whether
+//! the frame concerns the relay at all (if not it passes, however broken it is), then whether it is sound.
+
+use crate::abi::{AddressKey, Port, PortKey};
+use crate::options::Options;
+use crate::wire::{bootp, eth, ipv4, udp};
+use crate::{Env, Frame, Reason, Sum};
+
+/// A DHCP message for the relay.
+#[derive(Clone, Copy)]
+pub(crate) struct Packet {
+    /// Octets of the Ethernet header with its tags: the offset of the IPv4 header.
+    pub(crate) l3: usize,
+    /// Octets of the DHCP message.
+    pub(crate) len: usize,
+    /// Sum over the message.
+    pub(crate) sum: Sum,
+    /// The UDP checksum of the sender as it stands in the packet, 0 when there was none.
+    pub(crate) checksum: usize,
+    /// The message's `op`.
+    pub(crate) op: u8,
+    /// IPv4 source address.
+    pub(crate) source: [u8; 4],
+    /// IPv4 destination address.
+    pub(crate) destination: [u8; 4],
+    /// Whose giaddr the destination is: `Address::interface`, 0 when it is broadcast.
+    pub(crate) addressed: u32,
+    /// Where it came in.
+    pub(crate) port: Port,
+}
+
+/// Octets between the IPv4 header and the message.
+pub(crate) const HEADERS: usize = ipv4::HEADER_LEN + udp::HEADER_LEN;
+
+impl Packet {
+    /// Offset of the message in the frame.
+    #[inline(always)]
+    pub(crate) fn message(&self) -> usize {
+        self.l3 + HEADERS
+    }
+
+    /// Offset of the first octet behind the message.
+    #[inline(always)]
+    pub(crate) fn end(&self) -> usize {
+        self.message() + self.len
+    }
+
+    /// Finds and verifies the message of a frame that came in on device `ifindex`. On failure the first field is the
+    /// index of the interface, 0 where none is known.
+    #[inline(always)]
+    pub(crate) fn find<F: Frame, E: Env>(frame: &F, env: &E, ifindex: u32) -> Result<Self, (u32, Reason)> {
+        let mut key = PortKey { ifindex, outer: 0, inner: 0 };
+        // From here on the verifier does not tell one number of tags from another.
+        let l3 = frame.offset(untag(frame, &mut key).ok_or((0, Reason::NotIpv4))?);
+        let header = Header::read(frame, l3).map_err(|reason| (0, reason))?;
+        if header.protocol != ipv4::UDP || header.is_later_fragment() {
+            return Err((0, Reason::NotUdp));
+        }
+        if frame.u16(frame.offset(l3 + header.len) + udp::DESTINATION) != Some(udp::BOOTPS) {
+            return Err((0, Reason::NotDhcp));
+        }
+        let port = env.port(key).ok_or((0, Reason::NoInterface))?;
+        let addressed = addressee(frame, env, &header, &port).map_err(|reason| (0, reason))?;
+        Self::verify(frame, l3, &header, port, addressed).map_err(|reason| (port.interface, reason))
+    }
+
+    #[inline(always)]
+    fn verify<F: Frame>(
+        frame: &F,
+        l3: usize,
+        header: &Header,
+        port: Port,
+        addressed: u32,
+    ) -> Result<Self, Reason> {
+        if frame.len() > F::LIMIT {
+            return Err(Reason::TooLong);
+        }
+        if header.len != ipv4::HEADER_LEN {
+            // The daemon takes options out before it asks, unless the header's checksum is wrong.
+            return Err(if F::HAS_SLOW_PATH { Reason::IpOptions } else { Reason::IpChecksum });
+        }
+        if header.fragment & ipv4::FRAGMENT_MASK != 0 {
+            return Err(Reason::Fragment);
+        }
+        let total = header.total as usize;
+        if total < HEADERS || l3 + total > frame.len() {
+            return Err(Reason::IpLength);
+        }
+        if !header.sum.is_right() {
+            return Err(Reason::IpChecksum);
+        }
+        let datagram = frame.offset(l3 + ipv4::HEADER_LEN);
+        let length = frame.u16(datagram + udp::LENGTH).ok_or(Reason::UdpLength)?;
+        if (length as usize) < udp::HEADER_LEN || length as usize > total - ipv4::HEADER_LEN {
+            return Err(Reason::UdpLength);
+        }
+        let len = length as usize - udp::HEADER_LEN;
+        if len < bootp::FIXED_LEN {
+            return Err(Reason::Truncated);
+        }
+        let message = l3 + HEADERS;
+        let sum = Sum::new().octets(frame, message, len).ok_or(Reason::UdpLength)?;
+        let ports = frame.read::<4>(datagram).ok_or(Reason::UdpLength)?;
+        let field = frame.read::<2>(datagram + udp::CHECKSUM).ok_or(Reason::UdpLength)?;
+        let pseudo = pseudo_header(header.source, header.destination, length);
+        let whole = pseudo.quad(ports).word(length).plus(sum).pair(field);
+        // A sender that leaves the checksum to its network card stores the sum of the pseudo-header alone.
+        if field != [0, 0] && !whole.is_right() && field != pseudo.partial() {
+            return Err(Reason::UdpChecksum);
+        }
+        let op = frame.u8(message + bootp::OP).ok_or(Reason::Truncated)?;
+        let hlen = frame.u8(message + bootp::HLEN).ok_or(Reason::Truncated)?;
+        if op != bootp::BOOTREQUEST && op != bootp::BOOTREPLY {
+            return Err(Reason::BadOp);
+        }
+        if hlen as usize > bootp::CHADDR_LEN {
+            return Err(Reason::BadHlen);
+        }
+        Ok(Self {
+            l3,
+            len,
+            sum,
+            checksum: frame.opaque(u16::from_ne_bytes(field) as usize),
+            op: frame.opaque(op as usize) as u8,
+            source: header.source,
+            destination: header.destination,
+            addressed,
+            port,
+        })
+    }
+
+    /// The options of the message; a message without the cookie is plain BOOTP and has none.
+    #[inline(always)]
+    pub(crate) fn options<F: Frame>(&self, frame: &F) -> Result<Options, Reason> {
+        let at = frame.offset(self.message());
+        if self.len >= bootp::OPTIONS && frame.read::<4>(at + bootp::COOKIE) == Some(bootp::MAGIC) {
+            Options::walk(frame, at + bootp::OPTIONS, self.end())
+        } else {
+            Ok(Options::none(frame))
+        }
+    }
+}
+
+/// The sum of a UDP pseudo-header (RFC 768); `length` is that of the UDP header and payload.
+#[inline(always)]
+pub(crate) fn pseudo_header(source: [u8; 4], destination: [u8; 4], length: u16) -> Sum {
+    Sum::new().quad(source).quad(destination).word(ipv4::UDP as u16).word(length)
+}
+
+/// The fields of an IPv4 header that are looked at, with the sum over its first twenty octets.
+struct Header {
+    len: usize,
+    total: u16,
+    fragment: u16,
+    protocol: u8,
+    source: [u8; 4],
+    destination: [u8; 4],
+    sum: Sum,
+}
+
+impl Header {
+    #[inline(always)]
+    fn read<F: Frame>(frame: &F, l3: usize) -> Result<Self, Reason> {
+        let h = frame.read::<{ ipv4::HEADER_LEN }>(l3).ok_or(Reason::NotIpv4)?;
+        let len = ((h[0] & 0x0f) as usize) * 4;
+        if h[0] >> 4 != 4 || len < ipv4::HEADER_LEN {
+            return Err(Reason::NotIpv4);
+        }
+        let sum = Sum::new()
+            .quad([h[0], h[1], h[2], h[3]])
+            .quad([h[4], h[5], h[6], h[7]])
+            .quad([h[8], h[9], h[10], h[11]])
+            .quad([h[12], h[13], h[14], h[15]])
+            .quad([h[16], h[17], h[18], h[19]]);
+        Ok(Self {
+            len,
+            total: u16::from_be_bytes([h[2], h[3]]),
+            fragment: u16::from_be_bytes([h[6], h[7]]),
+            protocol: h[9],
+            source: [h[12], h[13], h[14], h[15]],
+            destination: [h[16], h[17], h[18], h[19]],
+            sum,
+        })
+    }
+
+    /// Such a fragment has no UDP header to look at; the kernel joins it to the one that has.
+    #[inline(always)]
+    fn is_later_fragment(&self) -> bool {
+        self.fragment & 0x1fff != 0
+    }
+}
+
+/// Whether the datagram is for the relay: to everybody, or to one of our addresses.
+#[inline(always)]
+fn addressee<F: Frame, E: Env>(frame: &F, env: &E, header: &Header, port: &Port) -> Result<u32, Reason> {
+    if header.destination == ipv4::BROADCAST {
+        let mac = frame.read::<{ eth::ADDRESS_LEN }>(eth::DESTINATION).ok_or(Reason::NotIpv4)?;
+        if mac[0] & 1 == 0 && mac != port.mac {
+            return Err(Reason::OtherHost);
+        }
+        return Ok(frame.opaque(0) as u32);
+    }
+    match env.address(AddressKey { vrf: port.vrf, address: header.destination }) {
+        Some(address) if address.local != 0 => Ok(address.interface),
+        _ => Err(Reason::Transit),
+    }
+}
+
+/// The offset of the IPv4 header behind at most two tags, whose identifiers are noted in `key`.
+#[inline(always)]
+fn untag<F: Frame>(frame: &F, key: &mut PortKey) -> Option<usize> {
+    let first = frame.u16(eth::ETHERTYPE)?;
+    if first == eth::IPV4 {
+        return Some(eth::HEADER_LEN);
+    }
+    if !eth::is_tag(first) {
+        return None;
+    }
+    key.outer = frame.u16(eth::HEADER_LEN)? & eth::VID_MASK;
+    let second = frame.u16(eth::ETHERTYPE + eth::TAG_LEN)?;
+    if second == eth::IPV4 {
+        return Some(eth::HEADER_LEN + eth::TAG_LEN);
+    }
+    if !eth::is_tag(second) {
+        return None;
+    }
+    key.inner = frame.u16(eth::HEADER_LEN + eth::TAG_LEN)? & eth::VID_MASK;
+    (frame.u16(eth::ETHERTYPE + 2 * eth::TAG_LEN)? == eth::IPV4).then_some(eth::HEADER_LEN + 2 * eth::TAG_LEN)
+}

@@ -1,0 +1,64 @@
+//! All maps in one place. The daemon writes everything but `counters`, `SEQUENCE`, `SERVED` and `BUCKETS`, which only
+//! the programs write, and `PUNTED`, which they fill and it drains. Sizes given here are those of a small relay; the
+//! daemon sets the real ones when it loads the object.
+
+use aya_ebpf::{
+    btf_maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, PerCpuArray, RingBuf},
+    macros::btf_map,
+};
+use relay_common::{
+    Bucket,
+    abi::{Address, AddressKey, Counters, Interface, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot},
+};
+
+/// What a port and VLAN is to the relay.
+#[btf_map]
+pub(crate) static PORTS: HashMap<PortKey, Port, 64> = HashMap::new();
+
+/// What an address is to the relay: ours, a server's, an interface's giaddr.
+#[btf_map]
+pub(crate) static ADDRESSES: HashMap<AddressKey, Address, 256> = HashMap::new();
+
+/// The client-facing interfaces, from index 1. 44 octets each. Pinned.
+#[btf_map(name = "interfaces")]
+pub(crate) static INTERFACES: Array<Interface, 64> = Array::new();
+
+/// Which slot of each group is published: one store swaps a whole group.
+#[btf_map]
+pub(crate) static ACTIVE: Array<u32, 16> = Array::new();
+
+/// The published states of the groups, two for each.
+#[btf_map]
+pub(crate) static SLOTS: Array<Slot, 32> = Array::new();
+
+/// The servers of the slots. 20 octets each. Pinned.
+#[btf_map(name = "servers")]
+pub(crate) static SERVERS: Array<Server, 1024> = Array::new();
+
+/// For each slot a device map with one entry per server, the same device as often as servers are behind it.
+#[btf_map]
+pub(crate) static FANOUT: ArrayOfMaps<DevMap<MAX_SERVERS>, 32> = ArrayOfMaps::new();
+
+/// The client-facing devices, by their own interface index.
+#[btf_map]
+pub(crate) static CLIENTS: DevMapHash<64> = DevMapHash::new();
+
+/// Counters by interface. 664 octets each and per CPU. Pinned.
+#[btf_map(name = "counters")]
+pub(crate) static COUNTERS: PerCpuArray<Counters, 64> = PerCpuArray::new();
+
+/// The last sequence number given out on a CPU.
+#[btf_map]
+pub(crate) static SEQUENCE: PerCpuArray<u32, 1> = PerCpuArray::new();
+
+/// Which servers of a token have had their copy, by the low bits of its sequence number.
+#[btf_map]
+pub(crate) static SERVED: PerCpuArray<Served, 256> = PerCpuArray::new();
+
+/// The rate limits' token buckets, by interface.
+#[btf_map]
+pub(crate) static BUCKETS: PerCpuArray<Bucket, 64> = PerCpuArray::new();
+
+/// Copies that the daemon is to send, 2 MiB: about a thousand.
+#[btf_map]
+pub(crate) static PUNTED: RingBuf<Punted, 2_097_152> = RingBuf::new();

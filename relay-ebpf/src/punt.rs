@@ -1,0 +1,36 @@
+//! Hands a rewritten request to the daemon for the servers of a group that have no next hop yet, while the others are
+//! served in the kernel: one server that does not answer ARP must not send everybody's requests the slow way.
+
+use aya_ebpf::{EbpfContext as _, helpers::generated::bpf_xdp_load_bytes};
+use relay_common::{
+    Frame as _,
+    abi::{PUNT_FRAME, Punted, Slot},
+};
+
+use crate::{counters, frame::XdpFrame, maps::PUNTED};
+
+#[inline(always)]
+pub(crate) fn send(frame: &XdpFrame, interface: u32, slot: &Slot) {
+    let Some(mut record) = PUNTED.reserve(0) else {
+        counters::punt_lost(interface);
+        return;
+    };
+    // The mask changes nothing (LIMIT is below PUNT_FRAME): it is the bound that the verifier asks for.
+    let len = frame.opaque(frame.len()) & (PUNT_FRAME - 1);
+    let punted: *mut Punted = record.as_mut_ptr();
+    // SAFETY: the record is ours until it is submitted, all its fields are plain data, and `len` octets fit `frame`.
+    let loaded = unsafe {
+        (*punted).group = slot.group;
+        (*punted).servers = slot.pending;
+        (*punted).len = len as u32;
+        (*punted).interface = interface;
+        let octets = core::ptr::addr_of_mut!((*punted).frame);
+        len != 0 && bpf_xdp_load_bytes(frame.ctx().as_ptr().cast(), 0, octets.cast(), len as u32) == 0
+    };
+    if loaded {
+        record.submit(0);
+    } else {
+        record.discard(0);
+        counters::punt_lost(interface);
+    }
+}
