@@ -19,10 +19,10 @@ mod validate;
 
 use std::path::Path;
 
-pub use domain::{Config, MAX_SERVERS_PER_GROUP};
+pub use domain::{Affinity, Config, FastPath, MAX_SERVERS_PER_GROUP, Policy, UdpChecksum, VlanTags, Vss, XdpMode};
 pub use error::{ConfigError, Problem};
-pub use host::Machine;
-pub use resolved::ResolvedConfig;
+pub use host::{HostError, Machine};
+pub use resolved::{ResolvedConfig, ResolvedInterface, ResolvedOption82};
 
 use error::Report;
 use source::Source;

@@ -1,8 +1,9 @@
 //! What is wrong with a configuration, said so that the reader can repair it: file, line, key, fault, remedy.
 //!
-//! A run of checks collects into a [`Report`]; an operator who repairs a file should see all of its faults at once.
+//! A run of checks collects into a `Report`; an operator who repairs a file should see all of its faults at once.
 
 use std::{
+    collections::HashSet,
     fmt,
     path::{Path, PathBuf},
 };
@@ -89,21 +90,28 @@ impl ConfigError {
 pub(super) struct Report<'s> {
     source: &'s Source,
     errors: Vec<Problem>,
+    /// Keys with a fault, or absent because of one.
+    rejected: HashSet<String>,
     warnings: Vec<Problem>,
 }
 
 impl<'s> Report<'s> {
     pub(super) fn new(source: &'s Source) -> Self {
-        Self { source, errors: Vec::new(), warnings: Vec::new() }
+        Self { source, errors: Vec::new(), rejected: HashSet::new(), warnings: Vec::new() }
     }
 
     /// A fault at `key`; where the key is missing, the line of the table it should stand in is named.
     ///
-    /// A second fault at the same key is left out: it follows from the first (a value of the wrong type is also "missing").
+    /// A second fault at the same key is left out: it follows from the first.
     pub(super) fn error(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        if !self.errors.iter().any(|known| known.key == key) {
+        if self.rejected.insert(key.to_owned()) {
             self.errors.push(self.source.problem(key, message.into(), remedy.into()));
         }
+    }
+
+    /// Says that `key` is absent because of a fault that was reported at another key: one fault, one line.
+    pub(super) fn reject(&mut self, key: String) {
+        self.rejected.insert(key);
     }
 
     pub(super) fn warning(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
@@ -117,7 +125,7 @@ impl<'s> Report<'s> {
 
     /// The warnings, when there was no fault.
     pub(super) fn finish(self) -> Result<Vec<Problem>, ConfigError> {
-        let Self { source: _, mut errors, mut warnings } = self;
+        let Self { source: _, mut errors, rejected: _, mut warnings } = self;
         if errors.is_empty() {
             warnings.sort_by_key(|problem| (problem.line, problem.column));
             Ok(warnings)

@@ -201,3 +201,6 @@ impl<'de> Deserialize<'de> for Vlan {
         deserializer.deserialize_any(VlanVisitor)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use super::{
     error::{ConfigError, Problem, Report},
     file::File,
     source::{Lines, Source, join},
-    suggest::did_you_mean,
+    suggest::{did_you_mean, nearest},
 };
 
 /// A file with more faults of key and type than this is not read further: it is not a configuration file of ours.
@@ -41,12 +41,16 @@ pub(super) fn document<'t>(text: &'t str, path: &Path) -> Result<Document<'t>, C
 
 fn syntax_problem(lines: &Lines<'_>, path: &Path, fault: &toml::de::Error) -> Problem {
     let position = lines.position(fault.span().map_or(usize::MAX, |span| span.start));
-    let (message, remedy) = match fault.message().split_once(", expected ") {
-        Some((message, expected)) => (message.to_owned(), format!("expected here: {expected}")),
-        None if fault.message().contains("duplicate key") => {
-            (fault.message().to_owned(), "keep one of the two lines".to_owned())
+    let message = fault.message();
+    let (message, remedy) = match message.split_once(", expected ") {
+        Some((message, _)) if message.contains("must be quoted") => {
+            (message.to_owned(), "put \" around a text; numbers, true and false stand alone".to_owned())
         }
-        None => (fault.message().to_owned(), "see https://toml.io for the syntax".to_owned()),
+        Some((message, expected)) => (message.to_owned(), format!("expected here: {expected}")),
+        None if message.contains("duplicate key") => {
+            (message.to_owned(), "keep one of the two lines".to_owned())
+        }
+        None => (message.to_owned(), "see https://toml.io for the syntax".to_owned()),
     };
     Problem {
         file: path.to_owned(),
@@ -66,30 +70,38 @@ pub(super) fn wire(mut table: Spanned<DeTable<'_>>, report: &mut Report<'_>) -> 
             Err(fault) => fault,
         };
         let place = fault.span().and_then(|span| locate(table.get_ref(), &span)).unwrap_or_default();
-        let (message, remedy) = explain(&fault, &place);
+        let (message, remedy, meant) = explain(&fault, &place);
         report.error(&place.path(), message, remedy);
+        if let Some(meant) = meant {
+            report.reject(meant);
+        }
         if !place.remove_from(table.get_mut()) {
             break;
         }
     }
+    // What was not read is not missing.
+    report.reject("server_group".into());
+    report.reject("interface".into());
     File::default()
 }
 
-/// Message and remedy for what the TOML reader says about the value at `place`.
-fn explain(fault: &toml::de::Error, place: &Place) -> (String, String) {
+/// Message and remedy for what the TOML reader says about the value at `place`, and the key that will be absent for it.
+fn explain(fault: &toml::de::Error, place: &Place) -> (String, String, Option<String>) {
     let (what, expected) = fault.message().rsplit_once(", expected ").unwrap_or((fault.message(), ""));
     if what.starts_with("unknown field `") {
         let valid: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
         let near = did_you_mean(place.last_key(), valid.iter().copied());
         let table = place.parent();
+        let meant = nearest(place.last_key(), valid.iter().copied()).map(|key| join(&table, key));
         let here = if table.is_empty() { "here".to_owned() } else { format!("in {table}") };
-        return ("there is no such key".into(), format!("{near}valid keys {here}: {}", valid.join(", ")));
+        let remedy = format!("{near}valid keys {here}: {}", valid.join(", "));
+        return ("there is no such key".into(), remedy, meant);
     }
     let what = what.strip_prefix("invalid type: ").or(what.strip_prefix("invalid value: ")).unwrap_or(what);
     let found = match what {
         "map" => "a table stands here".to_owned(),
         "sequence" => "a list stands here".to_owned(),
-        _ => format!("{what} stands here"),
+        _ => format!("{} stands here", what.trim_end_matches(" as i128").trim_end_matches(" as u128")),
     };
     let remedy = match expected {
         "i64" => "write a whole number".to_owned(),
@@ -100,7 +112,7 @@ fn explain(fault: &toml::de::Error, place: &Place) -> (String, String) {
         "" => "see xdp-dhcrelay.example.toml".to_owned(),
         _ => format!("write {expected}"),
     };
-    (found, remedy)
+    (found, remedy, Some(join(&place.parent(), place.last_key())))
 }
 
 /// The way from the root to a key or value.

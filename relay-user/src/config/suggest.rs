@@ -11,7 +11,7 @@ pub(super) fn did_you_mean<'w>(wrong: &str, words: impl IntoIterator<Item = &'w 
 }
 
 /// The word with the fewest slips between it and `wrong`, when that is few enough to be a slip.
-fn nearest<'w>(wrong: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub(super) fn nearest<'w>(wrong: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let wrong = wrong.to_lowercase();
     words
         .into_iter()

@@ -179,3 +179,62 @@ fn address(message: RouteNetlinkMessage) -> Option<(u32, DeviceAddress)> {
     let address = local.or(of_peer)?;
     Some((message.header.index, DeviceAddress { address, prefix_len: message.header.prefix_len }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(index: u32, name: &str, attributes: Vec<LinkAttribute>) -> RouteNetlinkMessage {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.header.link_layer_type = LinkLayerType::Ether;
+        message.attributes = vec![
+            LinkAttribute::IfName(name.into()),
+            LinkAttribute::Mtu(1400),
+            LinkAttribute::Address(vec![2, 0, 0, 0, 0, 1]),
+        ];
+        message.attributes.extend(attributes);
+        RouteNetlinkMessage::NewLink(message)
+    }
+
+    #[test]
+    fn a_vlan_device_knows_its_tag_and_the_device_below_it() {
+        let vlan = || LinkAttribute::LinkInfo(vec![LinkInfo::Data(InfoData::Vlan(vec![InfoVlan::Id(100)]))]);
+        let read = device(link(5, "eth1.100", vec![LinkAttribute::Link(3), vlan()])).expect("a device");
+        assert_eq!((read.name.as_str(), read.ifindex, read.mtu), ("eth1.100", 5, 1400));
+        assert_eq!((read.mac, read.vlan), (Some([2, 0, 0, 0, 0, 1]), Some((3, 100))));
+
+        // The index is one of another namespace: it says nothing here.
+        let moved = vec![LinkAttribute::Link(3), LinkAttribute::LinkNetNsId(0), vlan()];
+        assert_eq!(device(link(5, "eth1.100", moved)).expect("a device").vlan, None);
+        // A veth has a peer, not a device below it.
+        assert_eq!(device(link(6, "veth0", vec![LinkAttribute::Link(7)])).expect("a device").vlan, None);
+    }
+
+    #[test]
+    fn a_vrf_device_knows_its_table_and_its_port_the_vrf() {
+        let table =
+            LinkAttribute::LinkInfo(vec![LinkInfo::Data(InfoData::Vrf(vec![InfoVrf::TableId(1009)]))]);
+        let vrf = device(link(9, "mgmt", vec![table])).expect("a device");
+        let bridge = device(link(4, "br0", vec![LinkAttribute::Controller(9)])).expect("a device");
+        let port = device(link(2, "eth0", vec![LinkAttribute::Controller(4)])).expect("a device");
+        let alone = device(link(3, "eth1", vec![])).expect("a device");
+        let machine = Machine::new("edge7", vec![vrf.clone(), bridge, port.clone(), alone.clone()]);
+        assert_eq!(machine.vrf_of(&port), Some(&vrf));
+        assert_eq!(machine.vrf_of(&alone), None);
+        assert_eq!(vrf.vrf_table, Some(1009));
+    }
+
+    #[test]
+    fn the_address_of_a_point_to_point_link_is_our_end() {
+        let mut message = AddressMessage::default();
+        message.header.index = 3;
+        message.header.prefix_len = 32;
+        message.attributes = vec![
+            AddressAttribute::Address(IpAddr::V4([10, 0, 0, 2].into())),
+            AddressAttribute::Local(IpAddr::V4([10, 0, 0, 1].into())),
+        ];
+        let read = address(RouteNetlinkMessage::NewAddress(message));
+        assert_eq!(read, Some((3, DeviceAddress { address: [10, 0, 0, 1].into(), prefix_len: 32 })));
+    }
+}

@@ -57,14 +57,14 @@ fn group(key: &str, name: Option<&str>, groups: &[ServerGroup], report: &mut Rep
     if let Some(index) = groups.iter().position(|group| group.name == name) {
         return index;
     }
-    // A group whose own name is at fault may be the one that is meant here: one fault, one line.
-    if groups.iter().all(|group| !group.name.is_empty()) {
+    // A group that is missing or whose own name is at fault may be the one that is meant: one fault, one line.
+    if !groups.is_empty() && groups.iter().all(|group| !group.name.is_empty()) {
         let near = did_you_mean(name, groups.iter().map(|group| group.name.as_str()));
-        let remedy = match groups {
-            [] => "define it with [[server_group]]".to_owned(),
-            _ => format!("{near}defined groups: {}", names(groups)),
-        };
-        report.error(key, format!("no server group is named \"{name}\""), remedy);
+        report.error(
+            key,
+            format!("no server group is named \"{name}\""),
+            format!("{near}defined groups: {}", names(groups)),
+        );
     }
     NO_GROUP
 }

@@ -132,7 +132,11 @@ pub(super) fn identifier(key: &str, value: TextOr<Hex>, report: &mut Report<'_>)
             }
         },
         TextOr::Table(Hex { hex: None }) => {
-            report.error(key, "the key hex is missing", "write { hex = \"0a0b\" } or a text");
+            report.error(
+                &format!("{key}.hex"),
+                "the bytes are missing",
+                "write { hex = \"0a0b\" } or a text",
+            );
             None
         }
         TextOr::Table(Hex { hex: Some(text) }) => match bytes(&text) {

@@ -1,0 +1,232 @@
+//! Right files on a machine where they are right, and on one where they are not.
+
+use std::{fmt::Write as _, net::Ipv4Addr};
+
+use relay_user::config::{
+    Machine,
+    domain::{Policy, VlanTags, Vss},
+    resolved::{ResolvedInterface, ResolvedOption82, Vrf},
+};
+
+use crate::{FILE, FULL, GOOD, good, machine, says, with};
+
+#[test]
+fn what_is_left_to_the_machine_is_filled_in() {
+    let text = FULL.replace("address = \"192.168.60.2\"\n", "").replace("\"eth2\"", "\"eth1\"");
+    let resolved = good(&text).resolve(&machine()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(resolved.groups[0].vrf, Some(Vrf { name: "mgmt".into(), ifindex: 9, table: 1009 }));
+    assert_eq!(resolved.upstreams[0].ifindex, 2);
+    assert_eq!(
+        resolved.interfaces[0],
+        ResolvedInterface {
+            name: "eth1".into(),
+            ifindex: 3,
+            mac: [2, 0, 0, 0, 0, 3],
+            mtu: 1500,
+            vlan: VlanTags { outer: Some(100), inner: None },
+            address_ifindex: 5,
+            vrf: None,
+            address: Ipv4Addr::new(192, 168, 70, 2),
+            prefix_len: 22,
+            giaddr: Ipv4Addr::new(10, 255, 0, 1),
+            group: 0,
+            rate_limit: Some(1000),
+            host_routes: true,
+            option82: Some(ResolvedOption82 {
+                policy: Policy::Append,
+                trusted: true,
+                circuit_id: Some(b"eth1.100".to_vec()),
+                remote_id: Some(b"02:00:00:00:00:03".to_vec()),
+                link_selection: true,
+                flags: true,
+                server_id_override: true,
+                relay_id: Some(vec![0x0a, 0x0b]),
+                vss: Some(Vss::Name("red".into())),
+            }),
+        }
+    );
+    // 1: 2+8, 2: 2+17, 5: 6, 10: 3, 11: 6, 12: 2+2, 151: 2+1+3, 152: 2
+    assert_eq!(resolved.interfaces[0].option82.as_ref().map(ResolvedOption82::encoded_len), Some(56));
+    // QinQ 200.7 has no device, so the port's own address counts; its vss keeps it apart from the third.
+    assert_eq!(resolved.interfaces[1].address, Ipv4Addr::new(192, 168, 60, 2));
+    assert_eq!(resolved.interfaces[1].giaddr, resolved.interfaces[1].address);
+    let option82 = resolved.interfaces[1].option82.as_ref().expect("option82");
+    assert!(!option82.link_selection, "giaddr is the address");
+    assert!(!option82.flags, "flags go only with the override");
+
+    let effective = resolved.effective.to_toml().expect("TOML");
+    let mut expected = String::new();
+    for line in
+        ["address = \"192.168.70.2\"", "giaddr = \"10.255.0.1\"", "link_selection = true", "dscp = 48"]
+    {
+        writeln!(expected, "{line}").expect("a string");
+        assert!(effective.lines().any(|written| written == line), "{line} is not in\n{effective}");
+    }
+    assert_eq!(good(&effective).resolve(&machine()).expect("right").interfaces, resolved.interfaces);
+}
+
+#[test]
+fn the_address_of_a_qinq_interface_is_on_its_inner_device() {
+    let text = format!("{GOOD}vlan = [100, 7]\n");
+    let resolved = good(&text).resolve(&machine()).expect("right");
+    assert_eq!(resolved.interfaces[0].address, Ipv4Addr::new(192, 168, 80, 2));
+    assert_eq!((resolved.interfaces[0].ifindex, resolved.interfaces[0].address_ifindex), (3, 6));
+}
+
+#[test]
+fn each_fault_against_the_machine_is_said_with_line_key_and_remedy() {
+    let shared = |option82: &str| {
+        format!(
+            "{GOOD}vlan = 1\n{option82}\n[[interface]]\nname = \"eth1\"\nvlan = 2\nserver_group = \"core\"\n{option82}\n"
+        )
+    };
+    let table: &[(String, &str)] = &[
+        (
+            GOOD.replace("eth1", "eth11"),
+            "5: interface[0].name: there is no device \"eth11\" on this machine; did you mean \"eth1\"? devices here: lo, eth0, \
+             eth1, eth2, eth1.100, eth1.100.7, mgmt",
+        ),
+        (
+            GOOD.replace("eth1", "eth2"),
+            "5: interface[0].name: \"eth2\" has no IPv4 address; give it the relay's address on the client subnet: ip address \
+             add 192.0.2.1/24 dev eth2",
+        ),
+        (
+            GOOD.replace("eth1", "lo"),
+            "5: interface[0].name: \"lo\" is not an Ethernet device; name the device whose link the clients are on",
+        ),
+        (
+            with("address = \"192.168.60.3\""),
+            "7: interface[0].address: 192.168.60.3 is not an address of \"eth1\"; \"eth1\" has: 192.168.60.2, 192.168.61.2",
+        ),
+        (
+            with("address = \"10.0.41.2\""),
+            "7: interface[0].address: 10.0.41.2 is an address of \"eth0\", not of \"eth1\"; \"eth1\" has: 192.168.60.2, \
+             192.168.61.2",
+        ),
+        (
+            GOOD.replace("eth1", "eth2") + "address = \"10.1.1.1\"",
+            "7: interface[0].address: 10.1.1.1 is not an address of \"eth2\"; \"eth2\" has none: add it with ip address add \
+             10.1.1.1/24 dev eth2",
+        ),
+        (
+            with("giaddr = \"10.255.0.2\""),
+            "7: interface[0].giaddr: 10.255.0.2 is not an address of this machine; add it to a device (for inter-VRF relaying: \
+             in the servers' VRF), or remove the key to use 192.168.60.2",
+        ),
+        (
+            GOOD.replace("10.0.41.10", "192.168.70.2"),
+            "3: server_group[0].servers[0]: the server 192.168.70.2 is this machine itself (\"eth1.100\"); write the address of \
+             the DHCP server",
+        ),
+        (
+            GOOD.replace("servers", "vrf = \"mgnt\"\nservers"),
+            "3: server_group[0].vrf: there is no VRF \"mgnt\" on this machine; did you mean \"mgmt\"? VRFs here: mgmt",
+        ),
+        (
+            GOOD.replace("servers", "vrf = \"eth0\"\nservers"),
+            "3: server_group[0].vrf: \"eth0\" is a device, but not a VRF; VRFs here: mgmt",
+        ),
+        (
+            with("[[upstream]]\nname = \"eth9\""),
+            "2: upstream[0].name: there is no device \"eth9\" on this machine; did you mean \"eth0\"? devices here: lo, eth0, \
+             eth1, eth2, eth1.100, eth1.100.7, mgmt",
+        ),
+        (
+            shared(""),
+            "10: interface[1].name: interface[0] has the giaddr 192.168.60.2 too, and neither has a circuit_id: a reply could \
+             not be told apart; set option82.circuit_id = \"{name}.{vlan}\" on both, or give each its own giaddr",
+        ),
+        (
+            shared("option82.circuit_id = \"{name}\""),
+            "13: interface[1].option82.circuit_id: interface[0] has the giaddr 192.168.60.2 and the same circuit-id too: a reply \
+             could not be told apart; make them differ, for example with \"{name}.{vlan}\"",
+        ),
+        (
+            with(&format!("option82.circuit_id = \"{}\"", "x".repeat(254))),
+            "7: interface[0].option82: the option would have 256 bytes, and one DHCP option holds 255; shorten circuit_id, \
+             remote_id, relay_id or vss",
+        ),
+    ];
+    for (text, said) in table {
+        let error = good(text).resolve(&machine()).expect_err(text).to_string();
+        assert_eq!(error, format!("{FILE}:{said}"), "\n--- said about:\n{text}");
+    }
+    assert!(good(&shared("option82.circuit_id = \"{name}.{vlan}\"")).resolve(&machine()).is_ok());
+}
+
+#[test]
+fn an_address_is_another_one_in_another_vrf() {
+    // The server has the address that eth1 has in the main table: in VRF mgmt that is another host.
+    let text = GOOD.replace("10.0.41.10", "192.168.60.2").replace("servers", "vrf = \"mgmt\"\nservers");
+    assert!(good(&text).resolve(&machine()).is_ok());
+    // And 10.0.41.2 is ours there, on a port of the VRF, but a stranger in the main table.
+    let mgmt = GOOD.replace("10.0.41.10", "10.0.41.2").replace("servers", "vrf = \"mgmt\"\nservers");
+    assert!(good(&mgmt).resolve(&machine()).is_err());
+    assert!(good(&mgmt.replace("vrf = \"mgmt\"\n", "")).resolve(&machine()).is_ok());
+}
+
+#[test]
+fn a_giaddr_off_the_client_subnet_without_link_selection_is_a_warning() {
+    let warnings = |text: &str| -> Vec<String> {
+        let resolved = good(text).resolve(&machine()).unwrap_or_else(|error| panic!("{error}"));
+        resolved.warnings.iter().map(ToString::to_string).collect()
+    };
+    let giaddr = with("giaddr = \"10.255.0.1\"").replace("servers", "vrf = \"mgmt\"\nservers");
+    assert_eq!(
+        warnings(&giaddr),
+        [
+            "/etc/x.toml:8: interface[0].giaddr: giaddr 10.255.0.1 is not the address 192.168.60.2, and no link selection is sent; \
+          a server that chooses the subnet by giaddr chooses the wrong one: add [interface.option82] with link_selection = true"
+        ]
+    );
+    assert_eq!(warnings(&format!("{giaddr}[interface.option82]\n")), Vec::<String>::new());
+    assert_eq!(
+        warnings(&format!("{}[interface.option82]\n", giaddr.replace("vrf = \"mgmt\"\n", ""))),
+        [
+            "/etc/x.toml:7: interface[0].giaddr: 10.255.0.1 (\"mgmt\") is in VRF \"mgmt\", the servers are in the main table; \
+          replies arrive only if the servers' VRF has a route for giaddr to this machine"
+        ]
+    );
+}
+
+#[test]
+fn this_machine_is_read_over_rtnetlink() {
+    let machine = Machine::read().expect("the machine");
+    let loopback = machine.device("lo").expect("every namespace has lo");
+    assert_eq!((loopback.ifindex, loopback.mac), (1, None));
+    assert!(!machine.hostname().is_empty() && !machine.hostname().contains('\n'));
+    for device in machine.devices() {
+        assert_eq!(machine.device(&device.name), Some(device));
+        for address in &device.addresses {
+            assert!(machine.devices_with(address.address).any(|holder| holder == device));
+        }
+    }
+}
+
+#[test]
+fn every_vlan_of_a_port_can_be_an_interface() {
+    let mut text = GOOD.to_owned();
+    for vlan in 1..=4094 {
+        writeln!(
+            text,
+            "[[interface]]\nname = \"eth1\"\nserver_group = \"core\"\nvlan = {vlan}\n\
+             option82.circuit_id = \"{{name}}.{{vlan}}\"\ngiaddr = \"10.255.0.1\""
+        )
+        .expect("a string");
+    }
+    let resolved = good(&text).resolve(&machine()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(resolved.interfaces.len(), 4095);
+    assert_eq!(
+        resolved.interfaces[4094].option82.as_ref().and_then(|o| o.circuit_id.clone()),
+        Some(b"eth1.4094".to_vec())
+    );
+
+    let typo = text.replace("vlan = 4000\n", "vlan = 4001\n");
+    says(
+        &typo,
+        &[
+            "24008: interface[4001].name: interface[4000] is \"eth1\" vlan 4001 too; remove one of the two, or give it another vlan",
+        ],
+    );
+}
