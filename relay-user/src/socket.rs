@@ -5,6 +5,7 @@
 //! [`ServerSocket`] lets the kernel route a datagram to a server whose next hop is not known yet. [`normalise`]
 //! brings a frame into the form that the shared code expects.
 
+mod awaited;
 mod batch;
 mod error;
 mod filter;
@@ -14,6 +15,7 @@ mod raw;
 mod sender;
 mod server;
 
+pub use awaited::AwaitedPort;
 pub use batch::FrameBatch;
 pub use error::SocketError;
 pub use port::{MAX_FRAME, PortSocket, Received};

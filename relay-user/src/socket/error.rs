@@ -1,7 +1,7 @@
 //! What can go wrong with a socket of the slow path, said so that an operator knows which device or port it is about,
 //! why it happened and what to do.
 //!
-//! `recv` has to return `io::Error` (tokio's `AsyncFd` wants it), so every variant converts into one and can be taken
+//! `recv` returns `io::Error` (what readiness loops work with), so every variant converts into one and can be taken
 //! out again with [`SocketError::inside`].
 
 use std::io;

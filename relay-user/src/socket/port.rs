@@ -57,7 +57,7 @@ impl Arrival {
 /// A packet socket on one Ethernet port that receives incoming datagrams to UDP port 67, tagged or not.
 ///
 /// Non-blocking; the file descriptor becomes readable when a frame waits or the port goes down, so it can be used with
-/// `poll` and with tokio's `AsyncFd`.
+/// `poll`; for tokio there is [`AwaitedPort`](super::AwaitedPort).
 #[derive(Debug)]
 pub struct PortSocket {
     socket: Socket,
@@ -77,8 +77,11 @@ impl PortSocket {
     /// # Errors
     /// No CAP_NET_RAW, no such device, not an Ethernet device, or an option that the kernel lacks.
     pub fn open(ifindex: u32) -> Result<PortSocket, SocketError> {
-        let name = nix::net::if_::if_indextoname(ifindex)
-            .map_err(|_| SocketError::NoDevice { device: format!("ifindex {ifindex}") })?;
+        // nix takes the null that the C library returns for an unknown device for a success.
+        let name = nix::net::if_::if_indextoname(ifindex).unwrap_or_default();
+        if name.is_empty() {
+            return Err(SocketError::NoDevice { device: format!("ifindex {ifindex}") });
+        }
         let device = name.to_string_lossy().into_owned();
         let failed = |what| {
             let device = device.clone();

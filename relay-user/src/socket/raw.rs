@@ -1,11 +1,15 @@
 //! The system calls that neither nix nor socket2 wrap safely: packet-socket addresses and options, and receiving and
-//! sending many frames in one call. The only unsafe file of the sockets; everything above it works on slices.
+//! sending many frames in one call, and registering a socket with tokio. The only unsafe file of the sockets; everything above it works on slices.
 
 use std::io;
 use std::mem::{self, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::{c_int, c_uint, c_void, iovec, mmsghdr, sockaddr_ll, socklen_t, tpacket_auxdata, tpacket_stats};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::PortSocket;
 
 /// Frames per system call; more gains nothing measurable, and the headers of 64 still fit on the stack.
 pub(super) const PER_CALL: usize = 64;
@@ -101,6 +105,14 @@ pub(super) fn take_drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
     };
     check(result)?;
     Ok(statistics.tp_drops)
+}
+
+/// Registers a port socket with the current tokio runtime. The caller must keep the `AsyncFd` where nobody can reach its
+/// `get_mut`: exchanging the socket inside it would leave a stale registration.
+pub(super) fn register(socket: PortSocket, interest: Interest) -> io::Result<AsyncFd<PortSocket>> {
+    // SAFETY: a `PortSocket` owns its descriptor, always gives the same one, and closes it only when it is dropped;
+    // `AwaitedPort`, the only user of this function, hands out shared references only.
+    unsafe { AsyncFd::register_with_interest(socket, interest) }.map_err(io::Error::from)
 }
 
 /// Room for the control messages of one frame, aligned as `cmsghdr` needs it.

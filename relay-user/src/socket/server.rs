@@ -24,6 +24,7 @@ pub struct ServerSocket {
     socket: Socket,
     /// IP_TRANSPARENT is set, so a source that is not an address of this host can be used.
     any_source: bool,
+    vrf: Option<String>,
 }
 
 impl ServerSocket {
@@ -61,7 +62,7 @@ impl ServerSocket {
             Some(libc::EADDRINUSE) => SocketError::PortInUse { scope: scope.clone() },
             _ => failed("bind")(error),
         })?;
-        Ok(ServerSocket { socket, any_source })
+        Ok(ServerSocket { socket, any_source, vrf: vrf.map(str::to_owned) })
     }
 
     /// Whether the source of [`send`](Self::send) may be an address that this host does not hold.
@@ -88,12 +89,25 @@ impl ServerSocket {
             Some(&SockaddrIn::from(SocketAddrV4::new(server, SERVER_PORT))),
         )
         .map(drop)
-        .map_err(|error| match error {
-            nix::Error::EINVAL if !self.any_source => {
-                SocketError::SourceNotLocal { source_address: source, server }
+        .map_err(|error| {
+            if self.is_foreign(source) {
+                return SocketError::SourceNotLocal { source_address: source, server };
             }
-            _ => SocketError::Send { source_address: source, server, source: io::Error::from(error) },
+            SocketError::Send { source_address: source, server, source: io::Error::from(error) }
         })
+    }
+
+    /// Whether a refusal is due to the source. The kernel says `EINVAL` or `ENETUNREACH`, as for want of a route; a bind
+    /// to the address tells them apart.
+    fn is_foreign(&self, source: Ipv4Addr) -> bool {
+        let probe = || {
+            let probe = Socket::new(Domain::IPV4, Type::DGRAM.cloexec(), Some(Protocol::UDP))?;
+            if let Some(vrf) = &self.vrf {
+                probe.bind_device(Some(vrf.as_bytes()))?;
+            }
+            probe.bind(&SocketAddrV4::new(source, 0).into())
+        };
+        !self.any_source && probe().is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
     }
 }
 
