@@ -19,7 +19,9 @@ mod validate;
 
 use std::path::Path;
 
-pub use domain::{Affinity, Config, FastPath, MAX_SERVERS_PER_GROUP, Policy, UdpChecksum, VlanTags, Vss, XdpMode};
+pub use domain::{
+    Affinity, Config, FastPath, MAX_SERVERS_PER_GROUP, Policy, UdpChecksum, VlanTags, Vss, XdpMode,
+};
 pub use error::{ConfigError, Problem};
 pub use host::{HostError, Machine};
 pub use resolved::{ResolvedConfig, ResolvedInterface, ResolvedOption82};
