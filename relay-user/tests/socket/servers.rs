@@ -57,7 +57,6 @@ fn a_datagram_longer_than_the_mtu_is_fragmented_not_refused() {
 #[test]
 fn while_port_67_is_held_nobody_gets_port_unreachable() {
     let lab = Lab::new();
-    let socket = open(&lab, None, 48).unwrap();
     let probe = |port: u16| {
         lab.inside("peer", || {
             let probe = UdpSocket::bind("10.9.0.2:0").unwrap();
@@ -67,16 +66,16 @@ fn while_port_67_is_held_nobody_gets_port_unreachable() {
             probe
         })
     };
+    let refused = probe(67);
+    assert!(wait(&refused, PollFlags::POLLERR), "without the socket it is answered");
+    assert_eq!(refused.take_error().unwrap().unwrap().kind(), std::io::ErrorKind::ConnectionRefused);
+
+    let socket = open(&lab, None, 48).unwrap();
     let held = probe(67);
     let open_port = probe(68);
     assert!(wait(&open_port, PollFlags::POLLERR), "port 68, sent to afterwards, is answered");
     assert!(held.take_error().unwrap().is_none());
     assert!(!wait_now(&socket), "and the socket itself keeps nothing");
-
-    drop(socket);
-    let refused = probe(67);
-    assert!(wait(&refused, PollFlags::POLLERR), "without the socket it is answered");
-    assert_eq!(refused.take_error().unwrap().unwrap().kind(), std::io::ErrorKind::ConnectionRefused);
 }
 
 fn wait_now(socket: &ServerSocket) -> bool {
@@ -95,9 +94,18 @@ fn a_port_held_by_another_program_is_reported_with_the_remedy() {
     assert!(text.contains("UDP port 67") && text.contains("another DHCP server or relay"), "{text}");
     assert!(text.contains("ss -lunp sport = :67"), "{text}");
     drop(other);
-    let first = open(&lab, None, 48).expect("free again");
-    open(&lab, None, 48).expect("a second socket of ours shares the port");
-    drop(first);
+}
+
+#[test]
+fn two_sockets_of_ours_share_the_port() {
+    let lab = Lab::new();
+    let first = open(&lab, None, 48).expect("the port is free");
+    let second = open(&lab, None, 48).expect("a daemon can take over from another");
+    let at_server = lab.port("peer", "p0");
+    for socket in [first, second] {
+        socket.send(GIADDR, SERVER, &[8; 300]).unwrap();
+        assert_eq!(next(&at_server).0[42..], [8; 300]);
+    }
 }
 
 #[test]
