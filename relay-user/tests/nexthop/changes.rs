@@ -79,6 +79,9 @@ fn a_nexthop_object_that_is_replaced_moves_the_routes_that_use_it() {
     let lab = Lab::new();
     // Else the kernel announces each route of the object as well.
     lab.sysctl("relay", "net.ipv4.nexthop_compat_mode=0");
+    // And the neighbours' own events would, after some seconds, bring what is to be seen at once.
+    lab.ip("relay", "neigh add 10.1.0.2 lladdr 02:00:00:00:01:02 dev p1 nud permanent");
+    lab.ip("relay", "neigh add 10.2.0.2 lladdr 02:00:00:00:02:02 dev p2 nud permanent");
     lab.ip("relay", "nexthop add id 7 via 10.1.0.2 dev p1");
     lab.ip("relay", "route add 10.9.0.0/24 nhid 7");
     lab.in_relay(async || {
