@@ -104,7 +104,7 @@ impl SocketError {
     }
 
     /// Sorts a failed system call on `target`: missing privilege and missing device get their own sentence.
-    pub(super) fn system(target: impl Into<String>, what: &'static str, source: io::Error) -> SocketError {
+    pub(crate) fn system(target: impl Into<String>, what: &'static str, source: io::Error) -> SocketError {
         let target = target.into();
         match source.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => SocketError::Privilege { what: format!("{target}: {what}") },
