@@ -85,6 +85,8 @@ pub mod flag {
     pub const TRUSTED: u32 = 1;
     /// A UDP checksum is computed even where the client sent none.
     pub const UDP_CHECKSUM: u32 = 2;
+    /// The port cannot take redirected frames: replies go by the slow path.
+    pub const SLOW_REPLIES: u32 = 4;
 }
 
 /// Key of `ADDRESSES`: an address within a VRF.

@@ -1,7 +1,7 @@
 //! Server to client: who may answer, for which interface, and the rewrite. Option 82 never reaches the client
 //! (RFC 3046 section 2.2); everything else stays as it is and in its order.
 
-use crate::abi::{Address, AddressKey, Interface};
+use crate::abi::{Address, AddressKey, Interface, flag};
 use crate::delivery::Delivery;
 use crate::headers::Datagram;
 use crate::options::Options;
@@ -18,6 +18,9 @@ pub(crate) fn relay<F: Frame, E: Env>(
 ) -> Result<Verdict, Reason> {
     let index = interface_of(frame, env, packet)?;
     let interface = env.interface(index).ok_or(Reason::WrongGiaddr)?;
+    if F::HAS_SLOW_PATH && interface.flags & flag::SLOW_REPLIES != 0 {
+        return Err(Reason::NoRedirect);
+    }
     if F::HAS_SLOW_PATH && options.agents > 1 {
         return Err(Reason::ManyOptions);
     }
@@ -43,8 +46,7 @@ fn interface_of<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) -> Result
     if !env.address(sender).is_some_and(|found| found.server != 0) {
         return Err(Reason::UnknownServer);
     }
-    let giaddr =
-        frame.read::<4>(frame.offset(packet.message()) + bootp::GIADDR).ok_or(Reason::Truncated)?;
+    let giaddr = frame.read::<4>(frame.offset(packet.message()) + bootp::GIADDR).ok_or(Reason::Truncated)?;
     if giaddr != packet.destination {
         return Err(Reason::WrongGiaddr);
     }
@@ -77,12 +79,7 @@ impl AgentOption {
 /// Makes the frame long enough at both ends for tags and padding, and returns the new offset of the IPv4 header.
 /// `None` leaves the frame as it was.
 #[inline(always)]
-fn make_room<F: Frame>(
-    frame: &mut F,
-    packet: &Packet,
-    interface: &Interface,
-    len: usize,
-) -> Option<usize> {
+fn make_room<F: Frame>(frame: &mut F, packet: &Packet, interface: &Interface, len: usize) -> Option<usize> {
     let l3 = eth::HEADER_LEN + tags(interface) * eth::TAG_LEN;
     let wanted = packet.message() + len;
     let missing = wanted.saturating_sub(frame.len());

@@ -42,12 +42,8 @@ pub(crate) fn relay<F: Frame, E: Env>(
     }
 
     let new_giaddr = if direct { interface.giaddr } else { giaddr };
-    let sum = packet
-        .sum
-        .without_pair([hlen, hops])
-        .pair([hlen, hops + 1])
-        .without_quad(giaddr)
-        .quad(new_giaddr);
+    let sum =
+        packet.sum.without_pair([hlen, hops]).pair([hlen, hops + 1]).without_quad(giaddr).quad(new_giaddr);
     let computed = packet.checksum != 0 || interface.flags & flag::UDP_CHECKSUM != 0;
     let datagram = Datagram {
         source: interface.source,

@@ -82,6 +82,7 @@ reasons! {
         ManyOptions "many_options" "More DHCP options than the fast path walks."
         NoRoom "no_room" "The driver left no room around the frame for it to grow."
         NoNextHop "no_next_hop" "No server of the group has a resolved next hop."
+        NoRedirect "no_redirect" "The client-facing port cannot take redirected frames: its driver has no ndo_xdp_xmit, or the peer of a veth has neither XDP nor GRO."
         EgressMtu "egress_mtu" "The result is larger than the MTU toward a server or the client, and must be fragmented."
     }
     Dropped {

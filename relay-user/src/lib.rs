@@ -1,1 +1,10 @@
+//! The daemon of xdp-dhcrelay as a library: everything but the command line, so that tests can use its parts.
 
+pub mod config;
+pub mod fastpath;
+pub mod nexthop;
+pub mod plan;
+pub mod quota;
+pub mod slowpath;
+pub mod socket;
+pub mod tables;

@@ -1,0 +1,15 @@
+//! The kernel half as the daemon sees it: the loaded programs, their maps, and where they are attached.
+//!
+//! `object` loads, `publish` writes the tables, `attach` puts the program on ports, `counters` reads, `selftest`
+//! finds out whether this kernel's fan-out can be trusted.
+
+pub mod attach;
+pub mod counters;
+pub mod error;
+pub mod object;
+pub mod publish;
+pub mod selftest;
+
+pub use attach::{Attachment, Mode};
+pub use error::FastPathError;
+pub use object::{Object, Sizes};

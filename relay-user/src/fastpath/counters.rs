@@ -1,0 +1,27 @@
+//! Reading the kernel's counters: the sum over all CPUs.
+
+use relay_common::abi::Counters;
+
+use super::{FastPathError, Object};
+
+impl Object {
+    /// The counters of an interface, 0 for what belongs to none.
+    pub fn counters(&self, interface: u32) -> Result<Counters, FastPathError> {
+        let values =
+            self.counters.get(&interface, 0).map_err(|source| FastPathError::map("counters", source))?;
+        Ok(values.iter().fold(bytemuck::Zeroable::zeroed(), |sum, value| add(sum, &value.0)))
+    }
+}
+
+/// The sum of two sets of counters.
+pub fn add(mut sum: Counters, more: &Counters) -> Counters {
+    let pairs = (sum.requests.iter_mut().zip(&more.requests))
+        .chain(sum.replies.iter_mut().zip(&more.replies))
+        .chain(sum.reasons.iter_mut().zip(&more.reasons));
+    for (total, value) in pairs {
+        *total += value;
+    }
+    sum.copies += more.copies;
+    sum.punts_lost += more.punts_lost;
+    sum
+}

@@ -1,0 +1,169 @@
+//! Loading the embedded BPF object, with its maps made as large as the configuration needs.
+
+use std::path::{Path, PathBuf};
+
+use aya::{
+    Ebpf, EbpfLoader, VerifierLogLevel,
+    maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, Map, MapData, PerCpuArray, RingBuf},
+    programs::{ProgramFd, Xdp},
+};
+use relay_common::abi::{Address, AddressKey, Counters, Interface, MAX_SERVERS, Port, PortKey, Server, Slot};
+
+use super::FastPathError;
+
+/// The object that `build.rs` made.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("RELAY_BPF_OBJECT"));
+
+/// The maps that operators may read with `bpftool map dump pinned`.
+pub const PINNED: [&str; 3] = ["interfaces", "servers", "counters"];
+
+/// A value of `relay-common`'s ABI as aya takes it.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Abi<T>(pub T);
+
+// SAFETY: bytemuck::Pod promises what aya::Pod asks for (any octets are a value, no padding), and the wrapper is
+// transparent.
+unsafe impl<T: bytemuck::Pod> aya::Pod for Abi<T> {}
+
+/// How many entries the maps get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Client-facing interfaces.
+    pub interfaces: u32,
+    /// Server groups.
+    pub groups: u32,
+    /// Ports and VLANs, client-facing and server-facing.
+    pub ports: u32,
+    /// Local, relay and server addresses.
+    pub addresses: u32,
+}
+
+/// The loaded programs and their maps.
+pub struct Object {
+    ebpf: Ebpf,
+    pub(super) egress: ProgramFd,
+    pub(super) ports: HashMap<MapData, Abi<PortKey>, Abi<Port>>,
+    pub(super) addresses: HashMap<MapData, Abi<AddressKey>, Abi<Address>>,
+    pub(super) interfaces: Array<MapData, Abi<Interface>>,
+    pub(super) active: Array<MapData, u32>,
+    pub(super) slots: Array<MapData, Abi<Slot>>,
+    pub(super) servers: Array<MapData, Abi<Server>>,
+    pub(super) fanout: ArrayOfMaps<MapData, DevMap<MapData>>,
+    pub(super) clients: DevMapHash<MapData>,
+    pub(super) counters: PerCpuArray<MapData, Abi<Counters>>,
+    punted: Option<RingBuf<MapData>>,
+    pinned_in: Option<PathBuf>,
+}
+
+impl Object {
+    /// Loads both programs. With `pin_in`, the maps of [`PINNED`] are pinned in that directory, replacing what an
+    /// earlier daemon left there.
+    pub fn load(sizes: Sizes, pin_in: Option<&Path>) -> Result<Self, FastPathError> {
+        let slots = sizes.groups.max(1) * 2;
+        let mut loader = EbpfLoader::new();
+        loader
+            .map_max_entries("PORTS", sizes.ports.max(1))
+            .map_max_entries("ADDRESSES", sizes.addresses.max(1))
+            .map_max_entries("interfaces", sizes.interfaces + 1)
+            .map_max_entries("counters", sizes.interfaces + 1)
+            .map_max_entries("BUCKETS", sizes.interfaces + 1)
+            .map_max_entries("ACTIVE", sizes.groups.max(1))
+            .map_max_entries("SLOTS", slots)
+            .map_max_entries("FANOUT", slots)
+            .map_max_entries("servers", slots * MAX_SERVERS as u32)
+            .map_max_entries("CLIENTS", sizes.ports.max(1))
+            .verifier_log_level(VerifierLogLevel::STATS);
+        if let Some(directory) = pin_in {
+            prepare_pins(directory)?;
+            for name in PINNED {
+                loader.map_pin_path(name, directory.join(name));
+            }
+        }
+        let mut ebpf = loader.load(OBJECT).map_err(FastPathError::load)?;
+        let egress = {
+            let program = program(&mut ebpf, "egress")?;
+            program.load().map_err(|source| FastPathError::program("egress", source))?;
+            program
+                .fd()
+                .and_then(|fd| fd.try_clone().map_err(aya::programs::ProgramError::IOError))
+                .map_err(|source| FastPathError::program("egress", source))?
+        };
+        program(&mut ebpf, "ingress")?.load().map_err(|source| FastPathError::program("ingress", source))?;
+        Ok(Self {
+            ports: map(&mut ebpf, "PORTS")?,
+            addresses: map(&mut ebpf, "ADDRESSES")?,
+            interfaces: map(&mut ebpf, "interfaces")?,
+            active: map(&mut ebpf, "ACTIVE")?,
+            slots: map(&mut ebpf, "SLOTS")?,
+            servers: map(&mut ebpf, "servers")?,
+            fanout: map(&mut ebpf, "FANOUT")?,
+            clients: map(&mut ebpf, "CLIENTS")?,
+            counters: map(&mut ebpf, "counters")?,
+            punted: Some(map(&mut ebpf, "PUNTED")?),
+            egress,
+            ebpf,
+            pinned_in: pin_in.map(Path::to_owned),
+        })
+    }
+
+    /// The program for ports.
+    pub fn ingress(&mut self) -> Result<&mut Xdp, FastPathError> {
+        program(&mut self.ebpf, "ingress")
+    }
+
+    /// The ring of copies that the daemon has to send; once.
+    pub fn take_punted(&mut self) -> Option<RingBuf<MapData>> {
+        self.punted.take()
+    }
+
+    /// Instructions the verifier processed for each program (Linux 5.16).
+    pub fn verified_instructions(&self) -> Vec<(String, u32)> {
+        self.ebpf
+            .programs()
+            .filter_map(|(name, program)| {
+                Some((name.to_owned(), program.info().ok()?.verified_instruction_count()?))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        let Some(directory) = &self.pinned_in else { return };
+        for name in PINNED {
+            let pin = directory.join(name);
+            if let Err(error) = std::fs::remove_file(&pin) {
+                tracing::warn!(pin = %pin.display(), %error, "a pinned map could not be removed");
+            }
+        }
+    }
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Xdp, FastPathError> {
+    ebpf.program_mut(name)
+        .ok_or(FastPathError::Object { part: name })?
+        .try_into()
+        .map_err(|source| FastPathError::program(name, source))
+}
+
+fn map<T: TryFrom<Map, Error = aya::maps::MapError>>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+) -> Result<T, FastPathError> {
+    let map = ebpf.take_map(name).ok_or(FastPathError::Object { part: name })?;
+    T::try_from(map).map_err(|source| FastPathError::map(name, source))
+}
+
+/// Makes the directory and takes away pins of an earlier daemon, whose maps may have other sizes.
+fn prepare_pins(directory: &Path) -> Result<(), FastPathError> {
+    let failed = |source| FastPathError::Pin { directory: directory.to_owned(), source };
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    for name in PINNED {
+        match std::fs::remove_file(directory.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Writing the tables into the maps, so that no packet ever sees half of a change: an interface, port or address is one
+//! element, replaced whole; a server group is built in the slot that is not in use and swapped in by one store.
+
+use aya::maps::{DevMap, Map, MapData, MapError};
+use relay_common::abi::{MAX_SERVERS, Server, Slot};
+
+use super::{FastPathError, Object, object::Abi};
+use crate::tables::{GroupState, ServerState, Tables};
+
+/// `BPF_MAP_TYPE_DEVMAP`.
+const DEVMAP: u32 = 14;
+/// Octets of `struct bpf_devmap_val`: interface index and program.
+const DEVMAP_VALUE: u32 = 8;
+
+impl Object {
+    /// Brings the maps from what `old` says to what `new` says.
+    pub fn apply(&mut self, old: &Tables, new: &Tables) -> Result<(), FastPathError> {
+        // What a port refers to is written before the port, and taken away after it.
+        for (group, state) in (0u32..).zip(&new.groups) {
+            if old.groups.get(group as usize) != Some(state) {
+                self.publish_group(group, state)?;
+            }
+        }
+        for (index, interface) in (1u32..).zip(&new.interfaces) {
+            if old.interface(index) != Some(interface) {
+                self.interfaces
+                    .set(index, Abi(*interface), 0)
+                    .map_err(|source| FastPathError::map("interfaces", source))?;
+            }
+            self.allow_client_port(interface.ifindex)?;
+        }
+        for (key, value) in &new.addresses {
+            if old.addresses.get(key) != Some(value) {
+                self.addresses
+                    .insert(Abi(*key), Abi(*value), 0)
+                    .map_err(|source| FastPathError::map("ADDRESSES", source))?;
+            }
+        }
+        for (key, value) in &new.ports {
+            if old.ports.get(key) != Some(value) {
+                self.ports
+                    .insert(Abi(*key), Abi(*value), 0)
+                    .map_err(|source| FastPathError::map("PORTS", source))?;
+            }
+        }
+        for key in old.ports.keys().filter(|key| !new.ports.contains_key(key)) {
+            absent_is_fine(self.ports.remove(&Abi(*key)))
+                .map_err(|source| FastPathError::map("PORTS", source))?;
+        }
+        for key in old.addresses.keys().filter(|key| !new.addresses.contains_key(key)) {
+            absent_is_fine(self.addresses.remove(&Abi(*key)))
+                .map_err(|source| FastPathError::map("ADDRESSES", source))?;
+        }
+        Ok(())
+    }
+
+    /// Lets replies be redirected to a device. The kernel takes the entry away with the device.
+    fn allow_client_port(&mut self, ifindex: u32) -> Result<(), FastPathError> {
+        match self.clients.get(ifindex, 0) {
+            Ok(_) => Ok(()),
+            Err(_) => self
+                .clients
+                .insert(ifindex, ifindex, Some(&self.egress), 0)
+                .map_err(|error| FastPathError::map("CLIENTS", xdp_map_error(error))),
+        }
+    }
+
+    /// Publishes a group. Writing the device map into the array of maps waits until every program that may still use
+    /// the slot has finished (`maybe_wait_bpf_programs`), so the rest of the slot is nobody's while it is filled.
+    pub fn publish_group(&mut self, group: u32, state: &GroupState) -> Result<(), FastPathError> {
+        let current = self.active.get(&group, 0).map_err(|source| FastPathError::map("ACTIVE", source))?;
+        let next = if current == 2 * group { current + 1 } else { 2 * group };
+        let devices = self.device_map(state)?;
+        self.fanout.set(next, &devices, 0).map_err(|source| FastPathError::map("FANOUT", source))?;
+        for (index, server) in (0u32..).zip(&state.servers) {
+            let value = Server {
+                address: server.address.octets(),
+                ifindex: server.fast_hop().map_or(0, |hop| hop.ifindex),
+                next_mac: server.fast_hop().map_or([0; 6], |hop| hop.next_mac),
+                port_mac: server.fast_hop().map_or([0; 6], |hop| hop.port_mac),
+            };
+            self.servers
+                .set(next * MAX_SERVERS as u32 + index, Abi(value), 0)
+                .map_err(|source| FastPathError::map("servers", source))?;
+        }
+        self.slots
+            .set(next, Abi(slot(group, state)), 0)
+            .map_err(|source| FastPathError::map("SLOTS", source))?;
+        self.active.set(group, next, 0).map_err(|source| FastPathError::map("ACTIVE", source))
+    }
+
+    /// One entry per server that has a next hop, none empty: a broadcast walks every entry there is room for.
+    fn device_map(&self, state: &GroupState) -> Result<DevMap<MapData>, FastPathError> {
+        let failed = |source| FastPathError::map("FANOUT", source);
+        let hops: Vec<_> = state.servers.iter().filter_map(ServerState::fast_hop).collect();
+        let entries = u32::try_from(hops.len().max(1)).unwrap_or(u32::MAX);
+        let definition =
+            aya_obj::Map::new_from_params(DEVMAP, size_of::<u32>() as u32, DEVMAP_VALUE, entries, 0);
+        let data = MapData::create(definition, "fanout", None).map_err(failed)?;
+        let mut devices = DevMap::try_from(Map::DevMap(data)).map_err(failed)?;
+        for (index, hop) in (0u32..).zip(&hops) {
+            match devices.set(index, hop.ifindex, Some(&self.egress), 0) {
+                // The device went away a moment ago; the next change of the next hops says so.
+                Err(error) if is_gone(&error) => {}
+                result => result.map_err(|error| failed(xdp_map_error(error)))?,
+            }
+        }
+        Ok(devices)
+    }
+}
+
+fn slot(group: u32, state: &GroupState) -> Slot {
+    let mut slot = Slot { group, mtu: u32::from(u16::MAX), ..Slot::default() };
+    for (index, server) in state.servers.iter().enumerate() {
+        match server.fast_hop() {
+            Some(hop) => {
+                slot.ready |= 1 << index;
+                slot.ifindex[index] = hop.ifindex;
+                slot.mtu = slot.mtu.min(u32::from(hop.mtu));
+            }
+            None => slot.pending |= 1 << index,
+        }
+    }
+    slot
+}
+
+fn absent_is_fine(result: Result<(), MapError>) -> Result<(), MapError> {
+    match result {
+        Err(MapError::SyscallError(call)) if call.io_error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        Err(MapError::KeyNotFound) => Ok(()),
+        other => other,
+    }
+}
+
+fn xdp_map_error(error: aya::maps::xdp::XdpMapError) -> MapError {
+    match error {
+        aya::maps::xdp::XdpMapError::MapError(error) => error,
+        other => MapError::IoError(std::io::Error::other(other)),
+    }
+}
+
+fn is_gone(error: &aya::maps::xdp::XdpMapError) -> bool {
+    matches!(error, aya::maps::xdp::XdpMapError::MapError(MapError::SyscallError(call))
+        if matches!(call.io_error.raw_os_error(), Some(libc::EINVAL | libc::ENODEV)))
+}

@@ -1,0 +1,221 @@
+//! From the configuration and the machine's present state to the relay's tables and the list of ports.
+//!
+//! A pure function of both, called again on every change of the machine: what the relay does can then never depend on
+//! the order in which things happened.
+
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+use relay_common::{
+    abi::{Address, AddressKey, Interface, Port, PortKey, flag},
+    wire::eth,
+};
+
+use crate::{
+    config::{
+        ResolvedConfig,
+        domain::UdpChecksum,
+        resolved::{ResolvedInterface, Vrf},
+    },
+    nexthop::{HostView, NextHop, Resolution, Snapshot, Target},
+    tables::{GroupState, Hop, ServerState, Tables},
+};
+
+/// A device the relay listens on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortUse {
+    /// Its name.
+    pub name: String,
+    /// Whether clients are behind it.
+    pub clients: bool,
+    /// Whether servers are.
+    pub servers: bool,
+}
+
+/// What the relay is to do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// For both paths.
+    pub tables: Tables,
+    /// By interface index.
+    pub ports: BTreeMap<u32, PortUse>,
+    /// Why a configured interface does not relay now, by its index (from 1).
+    pub idle: BTreeMap<u32, String>,
+}
+
+/// Every server of the configuration, as the next hops are asked for.
+pub fn targets(config: &ResolvedConfig) -> Vec<Target> {
+    config
+        .groups
+        .iter()
+        .flat_map(|group| {
+            group.servers.iter().map(|server| Target {
+                vrf: group.vrf.as_ref().map(|vrf| vrf.name.clone()),
+                server: server.address,
+            })
+        })
+        .collect()
+}
+
+/// Makes the plan. `redirects` says which devices take redirected frames.
+pub fn make(config: &ResolvedConfig, machine: &Snapshot, redirects: &dyn Fn(u32) -> bool) -> Plan {
+    let host = &*machine.host;
+    let mut plan = Plan::default();
+    for group in &config.groups {
+        let vrf = group.vrf.as_ref().map(|vrf| vrf.name.clone());
+        let servers = group
+            .servers
+            .iter()
+            .map(|server| {
+                let target = Target { vrf: vrf.clone(), server: server.address };
+                let hop = machine.next_hops.get(&target).and_then(Resolution::next_hop);
+                ServerState { address: server.address, hop: hop.map(|hop| self::hop(hop, redirects)) }
+            })
+            .collect();
+        plan.tables.groups.push(GroupState { vrf, servers });
+    }
+    upstream_ports(config, machine, &mut plan);
+    for (index, interface) in (1u32..).zip(&config.interfaces) {
+        client_port(config, host, redirects, index, interface, &mut plan);
+    }
+    addresses(config, host, &mut plan);
+    plan
+}
+
+fn hop(hop: &NextHop, redirects: &dyn Fn(u32) -> bool) -> Hop {
+    Hop {
+        ifindex: hop.ifindex,
+        next_mac: hop.next_mac,
+        port_mac: hop.port_mac,
+        mtu: hop.mtu,
+        redirect: redirects(hop.ifindex),
+    }
+}
+
+/// The server-facing ports: those configured, else those the routes to the servers lead out of.
+fn upstream_ports(config: &ResolvedConfig, machine: &Snapshot, plan: &mut Plan) {
+    let host = &*machine.host;
+    let devices: Vec<u32> = if config.upstreams.is_empty() {
+        machine.next_hops.values().filter_map(Resolution::next_hop).map(|hop| hop.ifindex).collect()
+    } else {
+        config.upstreams.iter().filter_map(|port| host.link(&port.name)).map(|link| link.index).collect()
+    };
+    for ifindex in devices {
+        let Some(link) = host.links.get(&ifindex) else { continue };
+        let Some(mac) = link.mac else { continue };
+        let key = PortKey { ifindex, outer: 0, inner: 0 };
+        let port = Port { interface: 0, vrf: vrf_of(host, ifindex), mac, upstream: 1 };
+        plan.tables.ports.insert(key, port);
+        plan.ports
+            .entry(ifindex)
+            .or_insert_with(|| PortUse { name: link.name.clone(), clients: false, servers: false })
+            .servers = true;
+    }
+}
+
+fn client_port(
+    config: &ResolvedConfig,
+    host: &HostView,
+    redirects: &dyn Fn(u32) -> bool,
+    index: u32,
+    interface: &ResolvedInterface,
+    plan: &mut Plan,
+) {
+    let relay = &config.relay;
+    let mut flags = 0;
+    if interface.option82.as_ref().is_some_and(|option82| option82.trusted) {
+        flags |= flag::TRUSTED;
+    }
+    if relay.udp_checksum == UdpChecksum::Always {
+        flags |= flag::UDP_CHECKSUM;
+    }
+    let link = host.link(&interface.name);
+    let address_link = host
+        .links
+        .values()
+        .find(|link| host.addresses_of(link.index).any(|a| a.address == interface.address));
+    let ready = match (link, address_link) {
+        (None, _) => Err(format!("there is no device {}", interface.name)),
+        (_, None) => Err(format!("no device has the address {}", interface.address)),
+        (Some(link), Some(address_link)) => match link.mac {
+            Some(mac) => Ok((link, address_link, mac)),
+            None => Err(format!("{} is not an Ethernet device", interface.name)),
+        },
+    };
+    let outer = interface.vlan.outer.unwrap_or(0);
+    let inner = interface.vlan.inner.unwrap_or(0);
+    if let Ok((link, ..)) = ready
+        && !redirects(link.index)
+    {
+        flags |= flag::SLOW_REPLIES;
+    }
+    plan.tables.interfaces.push(Interface {
+        ifindex: link.map_or(0, |link| link.index),
+        group: interface.group as u32,
+        rate: interface.rate_limit.unwrap_or(0),
+        address: interface.address.octets(),
+        giaddr: interface.giaddr.octets(),
+        source: interface.giaddr.octets(),
+        mac: ready.as_ref().map_or([0; 6], |(.., mac)| *mac),
+        outer,
+        inner,
+        tpid: if inner == 0 { eth::TAG_8021Q } else { eth::TAG_8021AD },
+        mtu: link.map_or(0, |link| link.mtu.min(u32::from(u16::MAX)) as u16),
+        max_hops: relay.max_hops,
+        tos: relay.dscp << 2,
+        flags,
+    });
+    let (link, address_link, mac) = match ready {
+        Ok(ready) => ready,
+        Err(why) => {
+            plan.idle.insert(index, why);
+            return;
+        }
+    };
+    let key = PortKey { ifindex: link.index, outer, inner };
+    let upstream = plan.tables.ports.get(&key).map_or(0, |port| port.upstream);
+    let port = Port { interface: index, vrf: vrf_of(host, address_link.index), mac, upstream };
+    plan.tables.ports.insert(key, port);
+    plan.ports
+        .entry(link.index)
+        .or_insert_with(|| PortUse { name: link.name.clone(), clients: false, servers: false })
+        .clients = true;
+}
+
+fn addresses(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
+    let table = &mut plan.tables.addresses;
+    for address in &host.addresses {
+        entry(table, vrf_of(host, address.ifindex), address.address).local = 1;
+    }
+    for group in &config.groups {
+        for server in &group.servers {
+            entry(table, table_of(group.vrf.as_ref()), server.address).server = 1;
+        }
+    }
+    for (index, interface) in (1u32..).zip(&config.interfaces) {
+        let vrf = config.groups.get(interface.group).and_then(|group| group.vrf.as_ref());
+        let found = entry(table, table_of(vrf), interface.giaddr);
+        found.interface = if found.interface == 0 { index } else { Address::SHARED };
+    }
+}
+
+fn entry(table: &mut BTreeMap<AddressKey, Address>, vrf: u32, address: Ipv4Addr) -> &mut Address {
+    table.entry(AddressKey { vrf, address: address.octets() }).or_default()
+}
+
+fn table_of(vrf: Option<&Vrf>) -> u32 {
+    vrf.map_or(0, |vrf| vrf.table)
+}
+
+/// The routing table of the VRF a device is in (itself or through a bridge or bond), 0 for the main table.
+fn vrf_of(host: &HostView, ifindex: u32) -> u32 {
+    let mut at = Some(ifindex);
+    // A device is at most a few levels below a VRF; the bound guards against a loop in a stale view.
+    for _ in 0..8 {
+        let Some(link) = at.and_then(|index| host.links.get(&index)) else { return 0 };
+        if let Some(table) = link.vrf_table {
+            return table;
+        }
+        at = link.master;
+    }
+    0
+}

@@ -1,0 +1,190 @@
+//! What happens to one frame, and to one copy: the verdict of the rules carried out with sockets.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use relay_common::{
+    Bucket, Class, Reason, SliceFrame, Verdict,
+    abi::{Punted, message_slot},
+    address_copy, ingress,
+    wire::{eth, ipv4, udp},
+};
+
+use super::{State, state::View};
+use crate::{
+    quota::Quota,
+    socket::{FrameSender, Received, ServerSocket, SocketError, normalise::normalise},
+    tables::{HostEnv, ServerState},
+};
+
+/// Octets in front of the message in a frame without tags.
+const HEADERS: usize = eth::HEADER_LEN + ipv4::HEADER_LEN + udp::HEADER_LEN;
+/// Room behind a frame: a short reply is padded to 300 octets.
+const TAIL_ROOM: usize = 512;
+
+/// Relays frames and sends what becomes of them.
+pub struct Relayer {
+    state: Arc<State>,
+    sender: FrameSender,
+    /// One for each VRF that servers are in.
+    server_sockets: BTreeMap<Option<String>, ServerSocket>,
+    buckets: RefCell<BTreeMap<u32, Bucket>>,
+    start: Instant,
+    refusals: Quota<&'static str>,
+    failures: Quota<String>,
+    scratch: Vec<u8>,
+    outgoing: Vec<(u32, Vec<u8>)>,
+}
+
+impl Relayer {
+    pub(super) fn new(state: Arc<State>, groups: &[Option<String>], dscp: u8) -> Result<Self, SocketError> {
+        let mut server_sockets = BTreeMap::new();
+        for vrf in groups {
+            if !server_sockets.contains_key(vrf) {
+                server_sockets.insert(vrf.clone(), ServerSocket::open(vrf.as_deref(), dscp)?);
+            }
+        }
+        Ok(Self {
+            state,
+            sender: FrameSender::open()?,
+            server_sockets,
+            buckets: RefCell::default(),
+            start: Instant::now(),
+            refusals: Quota::default(),
+            failures: Quota::default(),
+            scratch: Vec::new(),
+            outgoing: Vec::new(),
+        })
+    }
+
+    /// Relays one frame; what is to be sent waits for [`Self::flush`].
+    pub(super) fn frame(&mut self, view: &View, octets: &[u8], received: Received) {
+        if received.other_host || received.truncated {
+            return;
+        }
+        let mut frame = std::mem::take(&mut self.scratch);
+        frame.clear();
+        frame.extend_from_slice(octets);
+        normalise(&mut frame);
+        let len = frame.len();
+        let mut buffer = vec![0; SliceFrame::HEADROOM + len + TAIL_ROOM];
+        let end = SliceFrame::HEADROOM + len;
+        buffer[SliceFrame::HEADROOM..end].copy_from_slice(&frame);
+        self.scratch = frame;
+        let mut frame = SliceFrame::new(&mut buffer, SliceFrame::HEADROOM, end);
+        let env = HostEnv::new(&view.tables, &self.buckets, self.start);
+        match ingress(&mut frame, &env, received.ifindex) {
+            Verdict::ToServers { interface, group, message } => {
+                self.state.count(interface, |c| c.requests[message_slot(message)] += 1);
+                let servers = view.tables.groups.get(group as usize).map_or(&[][..], |g| &g.servers);
+                for server in servers {
+                    self.copy(view, group, frame.octets(), server);
+                }
+            }
+            Verdict::ToClient { interface, message } => {
+                self.state.count(interface, |c| c.replies[message_slot(message)] += 1);
+                if let Some(interface) = view.tables.interface(interface) {
+                    self.outgoing.push((interface.ifindex, frame.octets().to_vec()));
+                }
+            }
+            Verdict::Not { interface, reason } => self.refused(view, interface, reason, received.ifindex),
+        }
+    }
+
+    /// Sends a request that the fast path has rewritten to the servers it could not reach.
+    pub(super) fn punted(&mut self, view: &View, record: &[u8]) {
+        let Ok(record) = bytemuck::try_pod_read_unaligned::<Punted>(record) else {
+            tracing::error!(octets = record.len(), "a record of the ring PUNTED has another size");
+            return;
+        };
+        let len = (record.len as usize).min(record.frame.len());
+        let Some(group) = view.tables.groups.get(record.group as usize) else { return };
+        for (index, server) in group.servers.iter().enumerate() {
+            if record.servers & 1 << index != 0 {
+                self.state.punts.fetch_add(1, Ordering::Relaxed);
+                self.copy(view, record.group, &record.frame[..len], server);
+            }
+        }
+    }
+
+    /// The copy for one server: a complete frame if its next hop is known and the frame fits, else a datagram that the
+    /// kernel routes, resolves and fragments.
+    fn copy(&mut self, view: &View, group: u32, rewritten: &[u8], server: &ServerState) {
+        self.state.count(0, |c| c.copies += 1);
+        if let Some(hop) = server.hop.filter(|hop| rewritten.len() - eth::HEADER_LEN <= usize::from(hop.mtu))
+        {
+            let mut octets = rewritten.to_vec();
+            let end = octets.len();
+            let addressed = relay_common::abi::Server {
+                address: server.address.octets(),
+                ifindex: hop.ifindex,
+                next_mac: hop.next_mac,
+                port_mac: hop.port_mac,
+            };
+            if address_copy(&mut SliceFrame::new(&mut octets, 0, end), &addressed).is_some() {
+                self.outgoing.push((hop.ifindex, octets));
+            }
+            return;
+        }
+        let source = eth::HEADER_LEN + ipv4::SOURCE;
+        let (Some(source), Some(message)) =
+            (rewritten.get(source..).and_then(|octets| octets.first_chunk::<4>()), rewritten.get(HEADERS..))
+        else {
+            return;
+        };
+        let vrf = view.tables.groups.get(group as usize).and_then(|group| group.vrf.clone());
+        let Some(socket) = self.server_sockets.get(&vrf) else { return };
+        if let Err(error) = socket.send(Ipv4Addr::from(*source), server.address, message) {
+            self.state.send_failed(1);
+            self.complain(format!("server {}", server.address), &error);
+        }
+    }
+
+    /// Sends everything that has been relayed.
+    pub(super) fn flush(&mut self) {
+        let frames: Vec<(u32, &[u8])> =
+            self.outgoing.iter().map(|(ifindex, octets)| (*ifindex, &octets[..])).collect();
+        if frames.is_empty() {
+            return;
+        }
+        let report = self.sender.send_batch(&frames);
+        self.state.send_failed(report.failures.len());
+        let failures: Vec<(u32, std::io::Error)> = report
+            .failures
+            .into_iter()
+            .map(|(index, error)| (frames.get(index).map_or(0, |(ifindex, _)| *ifindex), error))
+            .collect();
+        for (ifindex, error) in failures {
+            self.complain(format!("interface index {ifindex}"), &error);
+        }
+        self.outgoing.clear();
+    }
+
+    fn complain(&mut self, subject: String, error: &dyn std::error::Error) {
+        if let Some(suppressed) = self.failures.admit(&subject, Instant::now()) {
+            tracing::warn!(%subject, suppressed, "cannot be sent to: {error}");
+        }
+    }
+
+    fn refused(&mut self, view: &View, interface: u32, reason: Reason, ifindex: u32) {
+        // A frame that XDP has passed on to the stack has been counted there.
+        let counted = match reason.class() {
+            Class::Ignored => false,
+            Class::Passed => !view.fast_ports.contains(&ifindex),
+            Class::SlowPath | Class::Dropped => true,
+        };
+        if counted {
+            self.state.count(interface, |c| c.reasons[reason.index()] += 1);
+        }
+        if reason.class() == Class::Dropped
+            && let Some(suppressed) = self.refusals.admit(&reason.label(), Instant::now())
+        {
+            tracing::warn!(reason = reason.label(), ifindex, suppressed, "dropped: {}", reason.meaning());
+        }
+    }
+}

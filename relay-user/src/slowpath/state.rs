@@ -1,0 +1,65 @@
+//! What the slow path shares with the rest of the daemon: the tables it reads and the counters it writes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytemuck::Zeroable as _;
+use relay_common::abi::Counters;
+
+use crate::tables::Tables;
+
+/// The tables of one moment, and the ports on which XDP has looked at a frame before the slow path does.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// For the rules.
+    pub tables: Arc<Tables>,
+    /// Interface indexes of the ports with XDP.
+    pub fast_ports: BTreeSet<u32>,
+}
+
+/// Shared by the slow path's thread and the daemon.
+#[derive(Debug, Default)]
+pub struct State {
+    view: RwLock<Arc<View>>,
+    counters: Mutex<BTreeMap<u32, Counters>>,
+    /// Frames and datagrams that could not be sent.
+    pub send_errors: AtomicU64,
+    /// Copies that the fast path left to the slow path.
+    pub punts: AtomicU64,
+    /// Frames lost in full receive buffers.
+    pub receive_drops: AtomicU64,
+}
+
+impl State {
+    /// The tables as they are now.
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces them; a frame is relayed by one view or the other, never by parts of both.
+    pub fn publish(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    /// The counters of an interface, 0 for what belongs to none.
+    pub fn counters(&self, interface: u32) -> Counters {
+        self.lock().get(&interface).copied().unwrap_or_else(Counters::zeroed)
+    }
+
+    pub(super) fn count(&self, interface: u32, change: impl FnOnce(&mut Counters)) {
+        change(self.lock().entry(interface).or_insert_with(Counters::zeroed));
+    }
+
+    pub(super) fn send_failed(&self, count: usize) {
+        self.send_errors.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Counters>> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,145 @@
+//! The thread of the slow path: waits on every socket at once, relays a batch, sends a batch.
+
+use std::{
+    collections::BTreeMap,
+    io::Read as _,
+    os::{
+        fd::{AsFd as _, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    sync::{Arc, atomic::Ordering, mpsc},
+};
+
+use aya::maps::{MapData, RingBuf};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::{Relayer, State};
+use crate::socket::{FrameBatch, PortSocket};
+
+/// What the daemon tells the thread.
+pub(super) enum Change {
+    Listen(PortSocket),
+    Ignore(u32),
+    Punted(Box<RingBuf<MapData>>),
+    End,
+}
+
+pub(super) struct Worker {
+    relayer: Relayer,
+    state: Arc<State>,
+    changes: mpsc::Receiver<Change>,
+    woken: UnixStream,
+    ports: BTreeMap<u32, PortSocket>,
+    punted: Option<Box<RingBuf<MapData>>>,
+    batch: FrameBatch,
+    /// Drops of ports that are not listened on any more.
+    past_drops: u64,
+}
+
+impl Worker {
+    pub(super) fn new(
+        relayer: Relayer,
+        state: Arc<State>,
+        changes: mpsc::Receiver<Change>,
+        woken: UnixStream,
+    ) -> Self {
+        let ports = BTreeMap::new();
+        Self { relayer, state, changes, woken, ports, punted: None, batch: FrameBatch::new(), past_drops: 0 }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            if let Err(error) = self.wait() {
+                tracing::error!(%error, "the slow path cannot wait for frames and ends");
+                return;
+            }
+            if !self.apply_changes() {
+                return;
+            }
+            self.relay_punted();
+            let ready: Vec<u32> = self.ports.keys().copied().collect();
+            for ifindex in ready {
+                self.relay_port(ifindex);
+            }
+        }
+    }
+
+    /// Sleeps until something is to be read.
+    fn wait(&self) -> nix::Result<()> {
+        let mut descriptors: Vec<BorrowedFd<'_>> = vec![self.woken.as_fd()];
+        descriptors.extend(self.ports.values().map(|port| port.as_fd()));
+        descriptors.extend(self.punted.as_ref().map(|ring| ring.as_fd()));
+        let mut polled: Vec<PollFd<'_>> =
+            descriptors.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        match poll(&mut polled, PollTimeout::NONE) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Carries out what the daemon has asked for; false is the end.
+    fn apply_changes(&mut self) -> bool {
+        let mut wakes = [0; 64];
+        // Whatever number of wake-ups: all changes are looked at.
+        while matches!(self.woken.read(&mut wakes), Ok(1..)) {}
+        loop {
+            match self.changes.try_recv() {
+                Ok(Change::Listen(port)) => {
+                    self.forget(port.ifindex());
+                    self.ports.insert(port.ifindex(), port);
+                }
+                Ok(Change::Ignore(ifindex)) => self.forget(ifindex),
+                Ok(Change::Punted(ring)) => self.punted = Some(ring),
+                Ok(Change::End) | Err(mpsc::TryRecvError::Disconnected) => return false,
+                Err(mpsc::TryRecvError::Empty) => return true,
+            }
+        }
+    }
+
+    fn forget(&mut self, ifindex: u32) {
+        if let Some(port) = self.ports.remove(&ifindex) {
+            self.past_drops += port.drops().unwrap_or(0);
+        }
+    }
+
+    fn relay_punted(&mut self) {
+        let Some(ring) = &mut self.punted else { return };
+        let view = self.state.view();
+        let mut count = 0;
+        // Bounded, so that a flood of copies does not starve the ports.
+        while count < FrameBatch::CAPACITY
+            && let Some(record) = ring.next()
+        {
+            self.relayer.punted(&view, &record);
+            count += 1;
+        }
+        self.relayer.flush();
+    }
+
+    fn relay_port(&mut self, ifindex: u32) {
+        let Some(port) = self.ports.get(&ifindex) else { return };
+        match port.recv_batch(&mut self.batch) {
+            Ok(0) => {}
+            Ok(_) => {
+                let view = self.state.view();
+                for (octets, received) in self.batch.iter() {
+                    self.relayer.frame(&view, octets, received);
+                }
+                self.relayer.flush();
+            }
+            Err(error) => {
+                tracing::warn!(port = port.device(), %error, "frames cannot be received");
+                // A port that is only down comes back by itself; one that is gone would wake the thread for ever.
+                if port.health().is_err() {
+                    self.forget(ifindex);
+                }
+            }
+        }
+        self.count_drops();
+    }
+
+    fn count_drops(&self) {
+        let drops: u64 = self.ports.values().map(|port| port.drops().unwrap_or(0)).sum();
+        self.state.receive_drops.store(self.past_drops + drops, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,109 @@
+//! The relay's tables in ordinary collections: what the slow path consults, and what the fast path's maps are filled
+//! from. Both come from one value, so they cannot disagree.
+
+use std::{cell::RefCell, collections::BTreeMap, net::Ipv4Addr, time::Instant};
+
+use relay_common::{
+    Bucket, Env, Route,
+    abi::{Address, AddressKey, Interface, Port, PortKey},
+};
+
+/// Where a server's copies go while its next hop is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// Interface index of the egress device.
+    pub ifindex: u32,
+    /// Ethernet address of the next hop.
+    pub next_mac: [u8; 6],
+    /// Our Ethernet address on the egress device.
+    pub port_mac: [u8; 6],
+    /// Largest IPv4 packet on the way, octets.
+    pub mtu: u16,
+    /// Whether the device takes redirected frames; if not, the daemon sends the copy.
+    pub redirect: bool,
+}
+
+/// One server of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerState {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its next hop, unless that is not resolved.
+    pub hop: Option<Hop>,
+}
+
+impl ServerState {
+    /// The next hop, if XDP can send to it.
+    pub fn fast_hop(&self) -> Option<Hop> {
+        self.hop.filter(|hop| hop.redirect)
+    }
+}
+
+/// A server group as it now is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupState {
+    /// VRF device the servers are reached through.
+    pub vrf: Option<String>,
+    /// Its servers, in the order of the configuration.
+    pub servers: Vec<ServerState>,
+}
+
+/// Everything the rules look up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// Ports and VLANs.
+    pub ports: BTreeMap<PortKey, Port>,
+    /// Local, relay and server addresses.
+    pub addresses: BTreeMap<AddressKey, Address>,
+    /// Client-facing interfaces; the first is index 1.
+    pub interfaces: Vec<Interface>,
+    /// Server groups.
+    pub groups: Vec<GroupState>,
+}
+
+impl Tables {
+    /// The interface of an index as the rules use it.
+    pub fn interface(&self, index: u32) -> Option<&Interface> {
+        self.interfaces.get((index as usize).checked_sub(1)?)
+    }
+}
+
+/// The tables with the state that the rules change: the token buckets of the slow path.
+pub struct HostEnv<'a> {
+    tables: &'a Tables,
+    buckets: &'a RefCell<BTreeMap<u32, Bucket>>,
+    start: Instant,
+}
+
+impl<'a> HostEnv<'a> {
+    /// `start` is any fixed moment in the past; the buckets count from it.
+    pub fn new(tables: &'a Tables, buckets: &'a RefCell<BTreeMap<u32, Bucket>>, start: Instant) -> Self {
+        Self { tables, buckets, start }
+    }
+}
+
+impl Env for HostEnv<'_> {
+    fn port(&self, key: PortKey) -> Option<Port> {
+        self.tables.ports.get(&key).copied()
+    }
+
+    fn interface(&self, index: u32) -> Option<&Interface> {
+        self.tables.interface(index)
+    }
+
+    fn address(&self, key: AddressKey) -> Option<Address> {
+        self.tables.addresses.get(&key).copied()
+    }
+
+    fn route(&self, group: u32) -> Option<Route> {
+        // The slow path reaches every server: what has no next hop yet is routed, and fragmented, by the kernel.
+        let group = self.tables.groups.get(group as usize)?;
+        let ready = group.servers.iter().enumerate().fold(0, |mask, (index, _)| mask | 1 << index);
+        Some(Route { ready, mtu: u32::from(u16::MAX) })
+    }
+
+    fn admit(&self, interface: u32, rate: u32) -> bool {
+        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.buckets.borrow_mut().entry(interface).or_default().admit(now, rate)
+    }
+}
