@@ -46,6 +46,16 @@ impl Lab {
             self.ip(namespace, &format!("addr add 10.{subnet}.0.{host}/24 dev {device}"));
             self.ip(namespace, &format!("link set {device} up"));
         }
+        self.wait_up("relay", relay);
+        self.wait_up("peer", peer);
+    }
+
+    /// Waits until the kernel has noticed the carrier: before that, what is sent out of the device is silently lost.
+    pub(crate) fn wait_up(&self, namespace: &str, device: &str) {
+        let end = Instant::now() + DEADLINE;
+        while !self.ip(namespace, &format!("link show {device}")).contains("state UP") {
+            assert!(Instant::now() < end, "{device} has no carrier after {DEADLINE:?}");
+        }
     }
 
     pub(crate) fn namespace(&self, name: &str) -> String {

@@ -47,6 +47,7 @@ fn a_port_that_goes_down_says_so_once_and_receives_again_when_it_is_up() {
 
     lab.ip("relay", "link set r0 up");
     socket.health().expect("it is up again");
+    lab.wait_up("peer", "p0");
     peer.send(&numbered(5));
     assert_eq!(next(&socket).0, numbered(5));
 }
@@ -59,6 +60,7 @@ fn a_port_that_is_down_can_be_opened_and_receives_fragments_once_it_is_up() {
     assert!(socket.recv(&mut Vec::new()).unwrap().is_none());
     assert!(matches!(socket.health(), Err(SocketError::PortDown { .. })));
     lab.ip("relay", "link set r0 up");
+    lab.wait_up("peer", "p0");
     let peer = lab.peer();
     peer.send(&numbered(1));
     assert_eq!(next(&socket).0, numbered(1));
