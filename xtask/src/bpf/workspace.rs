@@ -59,7 +59,21 @@ impl Workspace {
     }
 }
 
-/// Cargo marks the top of every target directory with this file.
+/// Cargo keeps this file at the top of every target directory. (`CACHEDIR.TAG` is only in those that cargo made itself,
+/// not in one where `tools` was first.)
 fn target_of(program: &Path) -> Option<PathBuf> {
-    program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file()).map(Path::to_path_buf)
+    program.ancestors().find(|directory| directory.join(".rustc_info.json").is_file()).map(Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_program_is_under_its_target_directory_and_beside_the_sources() {
+        let workspace = Workspace::locate().unwrap();
+        assert!(env::current_exe().unwrap().starts_with(&workspace.target), "{workspace:?}");
+        assert!(workspace.target.join(".rustc_info.json").is_file(), "{workspace:?}");
+        assert!(workspace.root.join("relay-ebpf/Cargo.toml").is_file(), "{workspace:?}");
+    }
 }
