@@ -5,7 +5,6 @@ use std::fmt;
 use aya::programs::{ProgramError, XdpMode as Flag, xdp::XdpLinkId};
 
 use super::{FastPathError, Object, error::program_errno};
-use crate::config::XdpMode;
 
 /// How the program runs on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +48,9 @@ pub struct Attachment {
 }
 
 impl Object {
-    /// Attaches the program to the device `ifindex`, called `port` in messages. `auto` takes native mode where the
-    /// driver has it and generic mode elsewhere.
-    pub fn attach(&mut self, port: &str, ifindex: u32, mode: XdpMode) -> Result<Attachment, FastPathError> {
-        let modes: &[Mode] = match mode {
-            XdpMode::Native => &[Mode::Native],
-            XdpMode::Generic => &[Mode::Generic],
-            XdpMode::Auto => &[Mode::Native, Mode::Generic],
-        };
+    /// Attaches the program to the device `ifindex`, called `port` in messages, in the first of `modes` that its driver
+    /// has.
+    pub fn attach(&mut self, port: &str, ifindex: u32, modes: &[Mode]) -> Result<Attachment, FastPathError> {
         let program = self.ingress()?;
         let mut refused = None;
         for &mode in modes {

@@ -1,14 +1,26 @@
 //! Reading the kernel's counters: the sum over all CPUs.
 
+use aya::maps::{Map, MapData, MapError, PerCpuArray};
 use relay_common::abi::Counters;
 
-use super::{FastPathError, Object};
+use super::{FastPathError, object::Abi};
 
-impl Object {
+/// The map `counters`; it is read while other maps are being changed.
+pub struct Reader(PerCpuArray<MapData, Abi<Counters>>);
+
+impl TryFrom<Map> for Reader {
+    type Error = MapError;
+
+    fn try_from(map: Map) -> Result<Self, MapError> {
+        PerCpuArray::try_from(map).map(Self)
+    }
+}
+
+impl Reader {
     /// The counters of an interface, 0 for what belongs to none.
     pub fn counters(&self, interface: u32) -> Result<Counters, FastPathError> {
         let values =
-            self.counters.get(&interface, 0).map_err(|source| FastPathError::map("counters", source))?;
+            self.0.get(&interface, 0).map_err(|source| FastPathError::map("counters", source))?;
         Ok(values.iter().fold(bytemuck::Zeroable::zeroed(), |sum, value| add(sum, &value.0)))
     }
 }

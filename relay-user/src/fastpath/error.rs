@@ -62,9 +62,21 @@ pub enum FastPathError {
         /// What to do about it.
         remedy: String,
     },
-    /// The fan-out does not work on this kernel.
+    /// A port that XDP was refused on when it was first tried.
     #[error("{0}")]
-    SelfTest(String),
+    Refused(String),
+    /// The fan-out does not work on this kernel.
+    #[error(
+        "the fan-out self-test failed in {mode} mode: {finding}; generic XDP before the kernel's commit 6001896f0098 \
+         (in stable 6.1.178, 6.12.97 and 6.18.44) gives every server the last one's copy: update the kernel, or set \
+         relay.xdp_mode = \"native\""
+    )]
+    SelfTest {
+        /// `native` or `generic`.
+        mode: &'static str,
+        /// What was seen.
+        finding: String,
+    },
 }
 
 impl FastPathError {

@@ -1,15 +1,18 @@
 //! Loading the embedded BPF object, with its maps made as large as the configuration needs.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use aya::{
     Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, Map, MapData, PerCpuArray, RingBuf},
+    maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, Map, MapData, RingBuf},
     programs::{ProgramFd, Xdp},
 };
-use relay_common::abi::{Address, AddressKey, Counters, Interface, MAX_SERVERS, Port, PortKey, Server, Slot};
+use relay_common::abi::{Address, AddressKey, Interface, MAX_SERVERS, Port, PortKey, Server, Slot};
 
-use super::FastPathError;
+use super::{FastPathError, counters::Reader};
 
 /// The object that `build.rs` made.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("RELAY_BPF_OBJECT"));
@@ -51,7 +54,7 @@ pub struct Object {
     pub(super) servers: Array<MapData, Abi<Server>>,
     pub(super) fanout: ArrayOfMaps<MapData, DevMap<MapData>>,
     pub(super) clients: DevMapHash<MapData>,
-    pub(super) counters: PerCpuArray<MapData, Abi<Counters>>,
+    counters: Arc<Reader>,
     punted: Option<RingBuf<MapData>>,
     pinned_in: Option<PathBuf>,
 }
@@ -99,7 +102,7 @@ impl Object {
             servers: map(&mut ebpf, "servers")?,
             fanout: map(&mut ebpf, "FANOUT")?,
             clients: map(&mut ebpf, "CLIENTS")?,
-            counters: map(&mut ebpf, "counters")?,
+            counters: Arc::new(map(&mut ebpf, "counters")?),
             punted: Some(map(&mut ebpf, "PUNTED")?),
             egress,
             ebpf,
@@ -110,6 +113,11 @@ impl Object {
     /// The program for ports.
     pub fn ingress(&mut self) -> Result<&mut Xdp, FastPathError> {
         program(&mut self.ebpf, "ingress")
+    }
+
+    /// The kernel's counters.
+    pub fn counters(&self) -> &Arc<Reader> {
+        &self.counters
     }
 
     /// The ring of copies that the daemon has to send; once.

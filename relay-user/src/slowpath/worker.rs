@@ -14,7 +14,7 @@ use aya::maps::{MapData, RingBuf};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Relayer, State};
-use crate::socket::{FrameBatch, PortSocket};
+use crate::socket::{FrameBatch, PortSocket, SocketError};
 
 /// What the daemon tells the thread.
 pub(super) enum Change {
@@ -98,7 +98,7 @@ impl Worker {
 
     fn forget(&mut self, ifindex: u32) {
         if let Some(port) = self.ports.remove(&ifindex) {
-            self.past_drops += port.drops().unwrap_or(0);
+            self.past_drops += drops(&port);
         }
     }
 
@@ -130,7 +130,7 @@ impl Worker {
             Err(error) => {
                 tracing::warn!(port = port.device(), %error, "frames cannot be received");
                 // A port that is only down comes back by itself; one that is gone would wake the thread for ever.
-                if port.health().is_err() {
+                if matches!(port.health(), Err(SocketError::PortGone { .. })) {
                     self.forget(ifindex);
                 }
             }
@@ -139,7 +139,14 @@ impl Worker {
     }
 
     fn count_drops(&self) {
-        let drops: u64 = self.ports.values().map(|port| port.drops().unwrap_or(0)).sum();
+        let drops: u64 = self.ports.values().map(drops).sum();
         self.state.receive_drops.store(self.past_drops + drops, Ordering::Relaxed);
     }
+}
+
+fn drops(port: &PortSocket) -> u64 {
+    port.drops().unwrap_or_else(|error| {
+        tracing::debug!(port = port.device(), %error, "the kernel does not say how many frames were lost");
+        0
+    })
 }
