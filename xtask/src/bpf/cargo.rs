@@ -184,13 +184,19 @@ mod tests {
 
     #[test]
     fn what_an_outer_cargo_sets_is_taken_out_and_the_rest_is_kept() {
-        for name in ["CARGO", "CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTFLAGS"] {
+        for name in
+            ["CARGO", "CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTFLAGS"]
+        {
             assert!(is_of_outer_cargo(name), "{name}");
         }
-        for name in ["RUSTUP_TOOLCHAIN", "TARGET", "OUT_DIR", "CARGO_PKG_NAME", "CARGO_BUILD_TARGET", "RUSTDOCFLAGS"] {
+        for name in
+            ["RUSTUP_TOOLCHAIN", "TARGET", "OUT_DIR", "CARGO_PKG_NAME", "CARGO_BUILD_TARGET", "RUSTDOCFLAGS"]
+        {
             assert!(is_of_outer_cargo(name), "{name}");
         }
-        for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_HTTP_PROXY", "CARGO_NET_OFFLINE", "TARGETS"] {
+        for name in
+            ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_HTTP_PROXY", "CARGO_NET_OFFLINE", "TARGETS"]
+        {
             assert!(!is_of_outer_cargo(name), "{name}");
         }
     }

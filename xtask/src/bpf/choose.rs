@@ -92,7 +92,9 @@ impl Error for Missing {}
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
-            Self::Compiler => "there is no compiler with the sources of core (nightly with rust-src, or rustc-web)".into(),
+            Self::Compiler => {
+                "there is no compiler with the sources of core (nightly with rust-src, or rustc-web)".into()
+            }
             Self::Linker { llvm, .. } => format!("there is no bpf-linker {LINKER_VERSION} for LLVM {llvm}"),
         };
         write!(f, "the BPF half cannot be built here: {what}; run `cargo xtask setup`")
@@ -193,7 +195,11 @@ mod tests {
         let found = Toolchains {
             nightly: Some(Compiler { llvm: 23, ..NEW }),
             packaged: None,
-            linkers: vec![other_release, linker("/a/bpf-linker", Some(22)), linker("/b/bpf-linker", Some(23))],
+            linkers: vec![
+                other_release,
+                linker("/a/bpf-linker", Some(22)),
+                linker("/b/bpf-linker", Some(23)),
+            ],
         };
         assert_eq!(found.choose().map(|choice| choice.linker), Ok(linker("/b/bpf-linker", Some(23))));
     }
