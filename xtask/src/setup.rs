@@ -39,19 +39,19 @@ pub(crate) fn complete(workspace: &Workspace) -> Result<()> {
 }
 
 fn look(workspace: &Workspace, apt: &mut Apt) -> Result<Situation> {
-    let toolchains = Toolchains::probe(workspace);
-    let programs = programs::missing();
-    // Asking apt takes a second, and for a container without package lists an update: only when there is a need.
-    let complete = programs.is_empty() && toolchains.choose().is_ok();
-    let offer = if complete { apt::Offer::default() } else { apt.offer(&programs)? };
-    Ok(Situation {
-        toolchains,
-        programs,
-        offer,
+    let mut situation = Situation {
+        toolchains: Toolchains::probe(workspace),
+        programs: programs::missing(),
+        offer: apt::Offer::default(),
         llvm: LINKER_LLVM.filter(|version| llvm_prefix(*version).join("lib/libLLVM.so").exists()).collect(),
         rustup: output("rustup", &["--version"]).is_some(),
         downloader: programs::are_there(&programs::DOWNLOADER),
-    })
+    };
+    // Asking takes a second, and as root an update of the package lists.
+    if situation.may_need_packages() {
+        situation.offer = apt.offer(&situation.programs)?;
+    }
+    Ok(situation)
 }
 
 /// Where Debian's packages put a version of LLVM.

@@ -96,6 +96,16 @@ impl Situation {
         })
     }
 
+    /// Whether the next step depends on what apt offers.
+    pub(crate) fn may_need_packages(&self) -> bool {
+        let toolchain = match self.toolchains.choose().err() {
+            None => false,
+            Some(Missing::Linker { way: Way::Packaged, llvm }) => !self.llvm.contains(&llvm),
+            Some(Missing::Compiler | Missing::Linker { way: Way::Nightly, .. }) => true,
+        };
+        toolchain || !self.programs.is_empty()
+    }
+
     fn program_packages(&self) -> Vec<String> {
         if self.offer.apt {
             return self.offer.packages.clone();
@@ -174,7 +184,9 @@ mod tests {
         machine.programs.clear();
         machine.offer.packages.clear();
         machine.toolchains.packaged = Some(DEBIAN);
+        assert!(machine.may_need_packages());
         machine.llvm = vec![22];
+        assert!(!machine.may_need_packages());
         assert_eq!(machine.next_step().unwrap(), Some(Step::BuildLinker { llvm: 22 }));
         machine.toolchains.linkers.push(linker(Some(22)));
         assert_eq!(machine.next_step().unwrap(), None);
