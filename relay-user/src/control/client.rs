@@ -26,8 +26,10 @@ pub fn ask(path: &Path, command: Command) -> Result<Value, ControlError> {
     if let Ok(Refusal { error: message }) = serde_json::from_slice(&text) {
         return Err(ControlError::Refused { command, message });
     }
-    serde_json::from_slice(&text)
-        .map_err(|source| ControlError::NotTheDaemon { path: path.to_owned(), source })
+    serde_json::from_slice(&text).map_err(|source| match source.is_eof() {
+        true => ControlError::CutOff { path: path.to_owned() },
+        false => ControlError::NotTheDaemon { path: path.to_owned(), source },
+    })
 }
 
 fn exchange(path: &Path, command: Command) -> io::Result<Vec<u8>> {

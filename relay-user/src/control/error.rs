@@ -62,6 +62,12 @@ pub enum ControlError {
         /// Its reason.
         message: String,
     },
+    /// The connection ended before the document did.
+    #[error("the daemon on {} ended in the middle of its answer; ask again, its log may say why", .path.display())]
+    CutOff {
+        /// The socket.
+        path: PathBuf,
+    },
     /// What came back is no JSON document.
     #[error("what answers on {} is not xdp-dhcrelay; name its socket with --socket", .path.display())]
     NotTheDaemon {

@@ -197,11 +197,15 @@ async fn attend(mut stream: UnixStream, source: Arc<dyn Source>) -> io::Result<(
     };
     let mut document = document(answer)?;
     document.push(b'\n');
-    let sent = async {
-        writer.write_all(&document).await?;
-        writer.shutdown().await
-    };
-    timeout(TIMEOUT, sent).await?
+    // A long answer may take a while on a busy machine; a client that takes nothing at all has gone.
+    let mut rest = document.as_slice();
+    while !rest.is_empty() {
+        match timeout(TIMEOUT, writer.write(rest)).await?? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            taken => rest = &rest[taken..],
+        }
+    }
+    writer.shutdown().await
 }
 
 /// The command that `line` asks for.
