@@ -1,7 +1,9 @@
 //! The daemon of xdp-dhcrelay as a library: everything but the command line, so that tests can use its parts.
 
 pub mod config;
+pub mod control;
 pub mod fastpath;
+pub mod logging;
 pub mod nexthop;
 pub mod plan;
 pub mod quota;
