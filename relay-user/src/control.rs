@@ -15,7 +15,7 @@ pub use client::ask;
 pub use error::ControlError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-pub use server::{Server, serve};
+pub use server::{Claim, Server, claim, serve};
 
 /// The longest question, in bytes with the newline.
 pub const MAX_REQUEST: usize = 4096;

@@ -35,10 +35,25 @@ const MODE: u32 = 0o660;
 /// How long another daemon may take to bind its socket in the same directory.
 const LOCK_DEADLINE: Duration = Duration::from_secs(2);
 
+/// A control socket that is this process's own, and is not answered yet: whoever asks waits. It also keeps a second
+/// daemon with the same configuration from starting, so a daemon takes it before it touches anything they would share.
+/// Dropping it removes the socket.
+#[derive(Debug)]
+pub struct Claim {
+    listener: UnixListener,
+    place: Place,
+}
+
 /// A control socket that is being served. Dropping it ends that and removes the socket.
 #[derive(Debug)]
 pub struct Server {
     accepting: JoinHandle<()>,
+    _place: Place,
+}
+
+/// The socket in the file system.
+#[derive(Debug)]
+struct Place {
     path: PathBuf,
     /// Device and inode: the path may have been given to somebody else since.
     identity: (u64, u64),
@@ -47,6 +62,11 @@ pub struct Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
         if let Ok(found) = fs::symlink_metadata(&self.path)
             && (found.dev(), found.ino()) == self.identity
             && let Err(error) = fs::remove_file(&self.path)
@@ -56,11 +76,11 @@ impl Drop for Server {
     }
 }
 
-/// Creates the socket at `path`, its directory too, and answers on it from `source` until the [`Server`] is dropped.
+/// Creates the socket at `path`, its directory too.
 ///
 /// # Errors
 /// Another daemon answers there, something else is in the way, or the system refuses.
-pub async fn serve(path: &Path, source: Arc<dyn Source>) -> Result<Server, ControlError> {
+pub async fn claim(path: &Path) -> Result<Claim, ControlError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -75,10 +95,25 @@ pub async fn serve(path: &Path, source: Arc<dyn Source>) -> Result<Server, Contr
     remove_leftover(path)?;
     let listener = bind(path).map_err(ControlError::system("create the control socket", path))?;
     drop(lock);
-    let metadata =
-        fs::symlink_metadata(path).map_err(ControlError::system("read the control socket", path))?;
-    let accepting = tokio::spawn(accept(listener, source));
-    Ok(Server { accepting, path: path.to_owned(), identity: (metadata.dev(), metadata.ino()) })
+    let found = fs::symlink_metadata(path).map_err(ControlError::system("read the control socket", path))?;
+    let place = Place { path: path.to_owned(), identity: (found.dev(), found.ino()) };
+    Ok(Claim { listener, place })
+}
+
+impl Claim {
+    /// Answers from `source`, also those who wait already, until the [`Server`] is dropped. Called within a runtime.
+    pub fn serve(self, source: Arc<dyn Source>) -> Server {
+        let Self { listener, place } = self;
+        Server { accepting: tokio::spawn(accept(listener, source)), _place: place }
+    }
+}
+
+/// [`claim`] and [`Claim::serve`] at once, for those who share nothing else with another daemon.
+///
+/// # Errors
+/// As [`claim`].
+pub async fn serve(path: &Path, source: Arc<dyn Source>) -> Result<Server, ControlError> {
+    Ok(claim(path).await?.serve(source))
 }
 
 /// Locks `directory` against other daemons until the file is dropped.

@@ -2,9 +2,10 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
     os::unix::{
         fs::{MetadataExt as _, PermissionsExt as _},
-        net::UnixListener,
+        net::{UnixListener, UnixStream},
     },
     sync::{Arc, Barrier},
 };
@@ -12,7 +13,7 @@ use std::{
 use nix::unistd::{Uid, setfsuid};
 use relay_user::control::{self, Command, ControlError};
 
-use crate::{Daemon, Echo, answers, directory, runtime};
+use crate::{DEADLINE, Daemon, Echo, answers, directory, runtime};
 
 #[test]
 fn the_socket_and_its_directory_are_made_and_the_socket_is_removed() {
@@ -53,6 +54,30 @@ fn a_second_daemon_is_told_who_is_there_and_the_first_goes_on() {
         )
     );
     answers(&daemon.path());
+}
+
+#[test]
+fn who_asks_a_daemon_that_is_starting_waits_and_a_second_daemon_is_refused() {
+    let (runtime, directory) = (runtime(), directory());
+    let path = directory.path().join("control.sock");
+    let claim = runtime.block_on(control::claim(&path)).expect("claimed");
+    let mut early = UnixStream::connect(&path).expect("it is there");
+    early.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    early.write_all(b"{\"command\":\"status\"}\n").expect("taken");
+    let second = runtime.block_on(control::claim(&path)).expect_err("there is one");
+    assert!(matches!(second, ControlError::AlreadyServed { .. }), "{second}");
+    let _server = runtime.block_on(async { claim.serve(Arc::new(Echo)) });
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).expect("answered");
+    assert_eq!(answer, "{\"asked\":\"status\"}\n");
+}
+
+#[test]
+fn a_daemon_that_fails_to_start_leaves_no_socket() {
+    let (runtime, directory) = (runtime(), directory());
+    let path = directory.path().join("control.sock");
+    drop(runtime.block_on(control::claim(&path)).expect("claimed"));
+    assert!(!path.exists());
 }
 
 #[test]
