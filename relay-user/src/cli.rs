@@ -1,0 +1,161 @@
+//! The command line: what can be typed, and what the exit code says about how it went.
+//!
+//! 0: done. 1: it failed while running. 2: the configuration or the command line is wrong, and nothing was changed.
+
+mod check;
+mod daemon;
+mod query;
+mod stats;
+mod status;
+mod table;
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::FalseyValueParser};
+use relay_user::{config::ConfigError, control};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "xdp-dhcrelay",
+    version,
+    about = "A DHCP relay agent whose ordinary work happens in XDP",
+    after_help = "Examples:
+  xdp-dhcrelay check --config /etc/xdp-dhcrelay.toml   is this file right for this machine?
+  xdp-dhcrelay run --config /etc/xdp-dhcrelay.toml     relay, in the foreground
+  xdp-dhcrelay status                                  how the running daemon stands
+  xdp-dhcrelay stats --json                            its counters, for programs
+
+Exit code: 0 done, 1 failed while running, 2 wrong configuration or command line.",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(daemon::Options),
+    Check(check::Options),
+    /// Show how the running daemon stands: ports, interfaces, and the way to each server
+    #[command(after_help = "Examples:
+  xdp-dhcrelay status
+  xdp-dhcrelay status --config /etc/second-relay.toml
+  xdp-dhcrelay status --json | jq '.groups[].servers[] | select(.path != \"fast\")'")]
+    Status(query::Options),
+    /// Show what the running daemon did with packets: relayed by message type, and why others were not
+    #[command(after_help = "Examples:
+  xdp-dhcrelay stats
+  xdp-dhcrelay stats --json | jq '.interfaces[] | {name, vlan, discover: .requests.discover}'
+
+The table leaves out what is zero. The JSON document has every message type and every reason, always.")]
+    Stats(query::Options),
+}
+
+/// The option every command has that reads the file itself.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// Configuration file (TOML).
+    ///
+    /// xdp-dhcrelay.example.toml documents every key.
+    #[arg(long, value_name = "FILE", env = "XDP_DHCRELAY_CONFIG")]
+    config: PathBuf,
+}
+
+/// The option every command has that prints a document.
+#[derive(Debug, clap::Args)]
+struct Json {
+    /// Print one JSON document, for programs.
+    #[arg(long, env = "XDP_DHCRELAY_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
+}
+
+/// Why a command did not do what it was asked; each maps to an exit code.
+#[derive(Debug)]
+enum Failure {
+    /// Exit code 2. What to print was printed already, or is in the text.
+    Configuration(String),
+    /// Exit code 1.
+    Runtime(anyhow::Error),
+    /// Exit code 1 or 2, and the log has said why.
+    Logged { configuration: bool },
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Runtime(error)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Configuration(error.to_string())
+    }
+}
+
+/// Does what the command line asks for.
+pub(crate) fn main() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // A command is required, so there is always one.
+    let own = matches.subcommand().map_or(&matches, |(_, own)| own);
+    let done = match cli.command {
+        Command::Run(options) => daemon::run(&options),
+        Command::Check(options) => check::run(&options),
+        Command::Status(options) => query::run(&options, own, control::Command::Status, status::render),
+        Command::Stats(options) => query::run(&options, own, control::Command::Stats, stats::render),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Configuration(text)) => {
+            complain(&text);
+            ExitCode::from(2)
+        }
+        Err(Failure::Runtime(error)) => {
+            complain(&format!("xdp-dhcrelay: {error:#}"));
+            ExitCode::FAILURE
+        }
+        Err(Failure::Logged { configuration }) => ExitCode::from(if configuration { 2 } else { 1 }),
+    }
+}
+
+/// Writes to stdout. A reader that has seen enough (`| head`) is not a failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write to stdout").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to stderr. Where even that fails, the exit code is what is left to say it.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_can_come_from_the_environment() {
+        for command in Cli::command().get_subcommands() {
+            for option in command.get_arguments().filter(|option| !matches!(option.get_id().as_str(), "help"))
+            {
+                let name = option.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(name.starts_with("XDP_DHCRELAY_"), "{} {option}", command.get_name());
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a daemon could answer: of everything that `status` and `stats` show, one that says it and one that does not.
+
+use relay_common::Reason;
+use relay_user::control::{
+    Command, Source,
+    model::{
+        self, Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus,
+        ServerPath, ServerStatus, Stats, Status,
+    },
+};
+use serde_json::Value;
+
+pub(crate) struct Answers {
+    pub(crate) status: Status,
+    pub(crate) stats: Stats,
+}
+
+impl Source for Answers {
+    fn answer(&self, command: Command) -> Result<Value, String> {
+        match command {
+            Command::Status => serde_json::to_value(&self.status),
+            Command::Stats => serde_json::to_value(&self.stats),
+        }
+        .map_err(|error| error.to_string())
+    }
+}
+
+pub(crate) fn answers() -> Answers {
+    Answers { status: status(), stats: stats() }
+}
+
+pub(crate) fn status() -> Status {
+    let server = |last: u8, path| ServerStatus {
+        address: [10, 0, 41, last].into(),
+        path,
+        device: None,
+        gateway: None,
+        mac: None,
+        reason: None,
+    };
+    Status {
+        version: "0.1.0".into(),
+        pid: 4711,
+        started_unix: 1_760_000_000,
+        uptime_seconds: 273_660,
+        config: "/etc/xdp-dhcrelay.toml".into(),
+        fast_path: FastPathStatus { setting: "prefer".into(), active: true, note: None },
+        ports: vec![
+            PortStatus {
+                name: "eth0".into(),
+                ifindex: 2,
+                mode: PortMode::Native,
+                clients: false,
+                servers: true,
+                note: None,
+            },
+            PortStatus {
+                name: "eth1".into(),
+                ifindex: 3,
+                mode: PortMode::Generic,
+                clients: true,
+                servers: true,
+                note: Some("the driver has no XDP".into()),
+            },
+        ],
+        interfaces: vec![
+            InterfaceStatus {
+                index: 1,
+                name: "eth1".into(),
+                vlan: Some("200.7".into()),
+                address: [192, 168, 60, 2].into(),
+                giaddr: [10, 255, 0, 1].into(),
+                group: "core".into(),
+                relays: true,
+                note: None,
+            },
+            InterfaceStatus {
+                index: 2,
+                name: "eth1".into(),
+                vlan: None,
+                address: [192, 168, 61, 2].into(),
+                giaddr: [192, 168, 61, 2].into(),
+                group: "core".into(),
+                relays: false,
+                note: Some("the device is down".into()),
+            },
+        ],
+        groups: vec![GroupStatus {
+            name: "core".into(),
+            vrf: None,
+            servers: vec![
+                ServerStatus {
+                    device: Some("eth0".into()),
+                    gateway: Some([10, 0, 40, 1].into()),
+                    mac: Some("02:00:00:00:00:01".into()),
+                    ..server(10, ServerPath::Fast)
+                },
+                ServerStatus {
+                    device: Some("eth0".into()),
+                    reason: Some("its next hop does not answer ARP".into()),
+                    ..server(11, ServerPath::Slow)
+                },
+                ServerStatus { reason: Some("there is no route".into()), ..server(12, ServerPath::None) },
+            ],
+        }],
+    }
+}
+
+pub(crate) fn stats() -> Stats {
+    let fast = |fast| Count { fast, slow: 0 };
+    let nothing = |index, vlan: Option<&str>| InterfaceStats {
+        index,
+        name: "eth1".into(),
+        vlan: vlan.map(str::to_owned),
+        requests: model::messages(|_| Count::default()),
+        replies: model::messages(|_| Count::default()),
+        reasons: model::reasons(|_| Count::default()),
+    };
+    Stats {
+        interfaces: vec![
+            InterfaceStats {
+                requests: model::messages(|slot| match slot {
+                    0 => fast(2),
+                    1 => Count { fast: 1_204_000, slow: 3 },
+                    3 => fast(1_199_871),
+                    15 => Count { fast: 0, slow: 1 },
+                    _ => Count::default(),
+                }),
+                replies: model::messages(|slot| if slot == 2 { fast(2_408_000) } else { Count::default() }),
+                reasons: model::reasons(|reason| match reason {
+                    Reason::HopLimit => fast(4),
+                    Reason::Fragment => fast(9),
+                    _ => Count::default(),
+                }),
+                ..nothing(1, Some("100"))
+            },
+            nothing(2, None),
+        ],
+        unattributed: model::reasons(|reason| match reason {
+            Reason::UnknownServer => Count { fast: 1, slow: 12 },
+            _ => Count::default(),
+        }),
+        copies: Count { fast: 4_807_742, slow: 8 },
+        send_errors: 1,
+        receive_drops: 2,
+        punts: 5,
+        punts_lost: 0,
+    }
+}

@@ -1,0 +1,222 @@
+//! `status` and `stats` against a socket that is really served: the text for people, word for word, and the document
+//! for programs.
+
+use std::{path::Path, sync::Arc};
+
+use relay_common::{Reason, abi::MESSAGE_NAMES};
+use relay_user::control::{
+    self, Command, Server, Source,
+    model::{self, Count, Stats, Status},
+};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    Place, Said,
+    answers::{Answers, answers, stats, status},
+    binary, say,
+};
+
+const GOOD: &str = "[[server_group]]
+name = \"core\"
+servers = [\"10.0.41.10\"]
+[[interface]]
+name = \"eth1\"
+server_group = \"core\"
+";
+
+/// The order of the fields is the order they end in.
+struct Daemon {
+    _server: Server,
+    _runtime: Runtime,
+}
+
+impl Daemon {
+    fn new(socket: &Path, answers: Answers) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let server = runtime.block_on(control::serve(socket, Arc::new(answers)));
+        Self { _server: server.unwrap_or_else(|error| panic!("{error}")), _runtime: runtime }
+    }
+}
+
+#[test]
+fn status_for_people_says_how_each_part_stands() {
+    let place = Place::new();
+    let _daemon = Daemon::new(&place.socket(), answers());
+    let said = say(binary().args(["status", "--socket"]).arg(place.socket()));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    assert_eq!(
+        said.stdout,
+        r#"xdp-dhcrelay 0.1.0, process 4711, up 3 d 4 h, configuration /etc/xdp-dhcrelay.toml
+Fast path: active (fast_path = "prefer")
+
+PORT  XDP      BEHIND IT         NOTE
+eth0  native   servers           -
+eth1  generic  clients, servers  the driver has no XDP
+
+INTERFACE  VLAN   ADDRESS       GIADDR        SERVER GROUP  RELAYS  NOTE
+eth1       200.7  192.168.60.2  10.255.0.1    core          yes     -
+eth1       -      192.168.61.2  192.168.61.2  core          no      the device is down
+
+SERVER GROUP  SERVER      PATH  PORT  GATEWAY    MAC                NOTE
+core          10.0.41.10  fast  eth0  10.0.40.1  02:00:00:00:00:01  -
+core          10.0.41.11  slow  eth0  -          -                  its next hop does not answer ARP
+core          10.0.41.12  none  -     -          -                  there is no route
+"#
+    );
+}
+
+#[test]
+fn stats_for_people_leave_out_what_is_zero_and_explain_each_reason() {
+    let place = Place::new();
+    let _daemon = Daemon::new(&place.socket(), answers());
+    let said = say(binary().args(["stats", "--socket"]).arg(place.socket()));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    assert_eq!(
+        said.stdout,
+        "\
+Relayed
+INTERFACE  VLAN  TOWARD   MESSAGE   FAST PATH  SLOW PATH
+eth1       100   servers  bootp             2          0
+eth1       100   servers  discover    1204000          3
+eth1       100   servers  request     1199871          0
+eth1       100   servers  other             0          1
+eth1       100   clients  offer       2408000          0
+
+Not relayed by the path that counted it
+INTERFACE  VLAN  FATE       REASON          FAST PATH  SLOW PATH  MEANING
+eth1       100   slow path  fragment                9          0  A fragment: the kernel puts it together before the daemon sees it.
+eth1       100   dropped    hop_limit               4          0  The request has been through max_hops relays already.
+-          -     dropped    unknown_server          1         12  A BOOTREPLY from an address that is not a configured server.
+
+Copies sent to servers: 4807742 by the fast path, 8 by the slow path
+Requests left to the daemon because a server has no resolved next hop: 5, lost: 0
+Slow path: 1 send errors, 2 frames lost before reading
+"
+    );
+}
+
+#[test]
+fn a_daemon_that_has_done_nothing_yet_says_so() {
+    let place = Place::new();
+    let zero = |_| Count::default();
+    let stats = Stats {
+        interfaces: Vec::new(),
+        unattributed: model::reasons(|_| Count::default()),
+        copies: zero(()),
+        send_errors: 0,
+        receive_drops: 0,
+        punts: 0,
+        punts_lost: 0,
+    };
+    let _daemon = Daemon::new(&place.socket(), Answers { status: status(), stats });
+    let said = say(binary().args(["stats", "--socket"]).arg(place.socket()));
+    assert!(
+        said.stdout.starts_with(
+            "Relayed\nNothing was relayed yet.\n\nNot relayed by the path that counted it\nNothing.\n\n"
+        ),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn the_document_for_programs_is_the_whole_answer_zeros_too() {
+    let place = Place::new();
+    let _daemon = Daemon::new(&place.socket(), answers());
+    let document = |command: &str| {
+        let Said { code, stdout, stderr } =
+            say(binary().args([command, "--json", "--socket"]).arg(place.socket()));
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+        serde_json::from_str::<Value>(&stdout).expect("one document")
+    };
+    let shown: Status = serde_json::from_value(document("status")).expect("a status");
+    assert_eq!(shown, status());
+
+    let shown = document("stats");
+    assert_eq!(serde_json::from_value::<Stats>(shown.clone()).expect("stats"), stats());
+    for interface in shown["interfaces"].as_array().expect("a list") {
+        for name in MESSAGE_NAMES {
+            assert!(interface["requests"][name]["fast"].is_u64(), "{name}");
+            assert!(interface["replies"][name]["slow"].is_u64(), "{name}");
+        }
+        for reason in Reason::ALL {
+            assert!(interface["reasons"][reason.label()]["fast"].is_u64(), "{reason:?}");
+            assert!(shown["unattributed"][reason.label()]["slow"].is_u64(), "{reason:?}");
+        }
+    }
+}
+
+/// Names of options or variables, with their values.
+type Values<'v> = &'v [(&'v str, &'v Path)];
+
+#[test]
+fn the_socket_is_found_from_the_configuration_and_the_command_line_comes_first() {
+    let (here, elsewhere) = (Place::new(), Place::new());
+    let file = here.configuration(GOOD);
+    let _daemon = Daemon::new(&here.socket(), answers());
+    let expected = say(binary().args(["status", "--socket"]).arg(here.socket()));
+    let nobody = elsewhere.socket();
+    let other = elsewhere.configuration(GOOD);
+    // What is typed, and what is in the environment.
+    let ways: [(Values<'_>, Values<'_>); 6] = [
+        (&[("--config", &file)], &[]),
+        (&[], &[("XDP_DHCRELAY_CONFIG", &file)]),
+        (&[], &[("XDP_DHCRELAY_SOCKET", &here.socket())]),
+        (&[("--config", &file)], &[("XDP_DHCRELAY_SOCKET", &nobody)]),
+        (&[("--socket", &here.socket())], &[("XDP_DHCRELAY_CONFIG", &other)]),
+        (&[("--socket", &here.socket()), ("--config", &other)], &[]),
+    ];
+    for (typed, environment) in ways {
+        let mut command = binary();
+        command.arg("status").envs(environment.iter().copied());
+        for (option, value) in typed {
+            command.arg(option).arg(value);
+        }
+        assert_eq!(say(&mut command), expected, "{command:?}");
+    }
+}
+
+#[test]
+fn a_daemon_that_is_not_there_is_a_failure_with_a_remedy() {
+    let place = Place::new();
+    let file = place.configuration(GOOD);
+    for command in ["status", "stats"] {
+        let said = say(binary().args([command, "--config"]).arg(&file));
+        assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
+        let expected = format!("xdp-dhcrelay: no daemon answers on {}: ", place.socket().display());
+        assert!(said.stderr.starts_with(&expected), "{said:?}");
+        assert!(said.stderr.contains("systemctl start xdp-dhcrelay"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_daemon_of_another_version_is_named_as_such() {
+    /// Knows a state of the fast path that this command has never heard of.
+    struct Newer;
+    impl Source for Newer {
+        fn answer(&self, _: Command) -> Result<Value, String> {
+            Ok(serde_json::json!({ "version": "9.0.0" }))
+        }
+    }
+    let place = Place::new();
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let _server = runtime.block_on(control::serve(&place.socket(), Arc::new(Newer))).expect("served");
+    let said = say(binary().args(["status", "--socket"]).arg(place.socket()));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.stderr.contains("is of another version than this command; restart it, or use --json"),
+        "{said:?}"
+    );
+    let document = say(binary().args(["status", "--json", "--socket"]).arg(place.socket()));
+    assert_eq!((document.code, document.stdout.as_str()), (Some(0), "{\n  \"version\": \"9.0.0\"\n}\n"));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_not_a_failure() {
+    let place = Place::new();
+    let _daemon = Daemon::new(&place.socket(), answers());
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let said = say(binary().args(["status", "--socket"]).arg(place.socket()).stdout(writer));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+}
