@@ -1,30 +1,43 @@
 //! `cargo xtask check`: what a reviewer would say without reading the code.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use xtask::bpf::{Architecture, BpfCargo, Toolchains, Workspace};
 
 use crate::exec::{cargo, exec};
 
 /// # Errors
-/// The first check that fails, as its command line.
+/// The checks that failed, as their command lines; the others have run all the same.
 pub(crate) fn run() -> Result<()> {
     let workspace = Workspace::locate()?;
     let root = &workspace.root;
-    exec(cargo(root).args(["fmt", "--all", "--", "--check"]))?;
-
     // relay-ebpf builds for the BPF target only.
     let host = ["--workspace", "--exclude", "relay-ebpf"];
-    exec(cargo(root).arg("clippy").args(host).args(["--all-targets", "--", "-D", "warnings"]))?;
+    let mut checks = Vec::new();
+
+    let mut format = cargo(root);
+    format.args(["fmt", "--all", "--", "--check"]);
+    checks.push(format);
+
+    let mut clippy = cargo(root);
+    clippy.arg("clippy").args(host).args(["--all-targets", "--", "-D", "warnings"]);
+    checks.push(clippy);
 
     let architecture = Architecture::host();
     let choice = Toolchains::probe(&workspace).choose()?;
-    let way = choice.way;
-    match (BpfCargo { workspace: &workspace, architecture: &architecture, choice }).clippy() {
-        Some(mut clippy) => exec(&mut clippy)?,
-        None => {
-            eprintln!("left out: clippy for relay-ebpf; its toolchain has none ({})", way.clippy_remedy())
-        }
-    }
+    let remedy = choice.way.clippy_remedy();
+    let bpf_clippy = BpfCargo { workspace: &workspace, architecture: &architecture, choice }.clippy();
+    let left_out = bpf_clippy.is_none();
+    checks.extend(bpf_clippy);
 
-    exec(cargo(root).env("RUSTDOCFLAGS", "-D warnings").arg("doc").args(host).arg("--no-deps"))
+    let mut documentation = cargo(root);
+    documentation.env("RUSTDOCFLAGS", "-D warnings").arg("doc").args(host).arg("--no-deps");
+    checks.push(documentation);
+
+    let failed: Vec<String> =
+        checks.iter_mut().filter_map(|check| exec(check).err()).map(|error| format!("{error:#}")).collect();
+    if left_out {
+        eprintln!("left out: clippy for relay-ebpf, whose toolchain has none ({remedy})");
+    }
+    ensure!(failed.is_empty(), "{} of {} checks failed:\n{}", failed.len(), checks.len(), failed.join("\n"));
+    Ok(())
 }

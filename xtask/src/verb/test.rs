@@ -20,7 +20,8 @@ use crate::{
 use totals::Totals;
 
 /// Targets outside the libraries that need neither namespaces nor BPF, as (package, integration test).
-const UNPRIVILEGED_TARGETS: [(&str, &str); 1] = [("relay-user", "config")];
+const UNPRIVILEGED_TARGETS: [(&str, &str); 3] =
+    [("relay-user", "config"), ("relay-tests", "golden"), ("relay-tests", "oracle")];
 
 /// Packages whose unit tests need nothing of the machine.
 const UNPRIVILEGED_PACKAGES: [&str; 3] = ["relay-common", "relay-user", "xtask"];
