@@ -3,3 +3,9 @@
 
 pub mod lab;
 pub mod peers;
+
+pub mod check;
+pub mod generate;
+pub mod host;
+pub mod oracle;
+pub mod rules;

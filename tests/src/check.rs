@@ -1,0 +1,181 @@
+//! The rules against everything that pins them without a kernel: the oracle, the golden frames of ISC dhcrelay and the
+//! table of single cases. The tests run these, and so does the program that the mutants are built into.
+
+pub mod golden;
+
+use std::collections::BTreeMap;
+
+use relay_common::{Class, Verdict};
+
+use crate::generate::{Frames, Kind};
+use crate::host::{self, Maps, Outcome};
+use crate::oracle::world::World;
+use crate::oracle::{self, Decision};
+use crate::rules::{self, Expect};
+
+/// How many frames of each kind came to what.
+pub type Totals = BTreeMap<(Kind, String), usize>;
+
+/// Compares rules and oracle over as many generated frames.
+///
+/// # Errors
+/// The first difference, with the frame.
+pub fn oracle(seed: u64, frames: usize) -> Result<Totals, String> {
+    let world = World::new();
+    let maps = Maps::new(&world);
+    let mut totals = Totals::new();
+    for (number, generated) in Frames::new(&world, seed).take(frames).enumerate() {
+        let outcome = host::run(&maps, &generated.frame, generated.device);
+        let decision = oracle::decide(&world, generated.device, &generated.frame);
+        agree(&maps, &generated.frame, &outcome, &decision).map_err(|difference| {
+            format!(
+                "frame {number} of seed {seed:#x} ({}) on device {}: {difference}\n{}",
+                generated.kind.label(),
+                generated.device,
+                hex(&generated.frame)
+            )
+        })?;
+        *totals.entry((generated.kind, word(&outcome.verdict))).or_default() += 1;
+    }
+    Ok(totals)
+}
+
+/// Whether rules and oracle agree on one frame.
+fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> Result<(), String> {
+    let difference = |what: &str| {
+        let frame = hex(&outcome.frame);
+        Err(format!("{what}\nrules: {:?}\n{frame}\noracle: {}", outcome.verdict, show(decision)))
+    };
+    match (outcome.verdict, decision) {
+        (Verdict::Not { reason, .. }, Decision::Not(reasons)) => {
+            if !reasons.contains(&reason.label()) {
+                return difference("another reason");
+            }
+            if outcome.frame != frame {
+                return difference("a frame that is not relayed was changed");
+            }
+        }
+        (
+            Verdict::ToServers { interface, group, message },
+            Decision::Servers { interface: number, message: kind, copies },
+        ) => {
+            if (interface as usize, message) != (*number, *kind) {
+                return difference("another interface or message type");
+            }
+            if maps.copies(group, &outcome.frame) != *copies {
+                return difference("other copies");
+            }
+        }
+        (
+            Verdict::ToClient { interface, message },
+            Decision::Client { interface: number, message: kind, frame },
+        ) => {
+            if (interface as usize, message) != (*number, *kind) {
+                return difference("another interface or message type");
+            }
+            if outcome.frame != *frame {
+                return difference("another frame");
+            }
+        }
+        _ => return difference("another verdict"),
+    }
+    Ok(())
+}
+
+/// Runs the table of single cases; the number of cases.
+///
+/// # Errors
+/// Every case that comes out otherwise.
+pub fn rules() -> Result<usize, String> {
+    let world = World::new();
+    let maps = Maps::new(&world);
+    let cases = rules::cases(&world);
+    let failures: Vec<String> = cases
+        .iter()
+        .filter_map(|case| {
+            let frame = case.spec.frame();
+            let outcome = host::run(&maps, &frame, case.spec.device);
+            meets(&maps, &frame, &outcome, &case.expect).err().map(|why| format!("{}: {why}", case.name))
+        })
+        .collect();
+    if failures.is_empty() { Ok(cases.len()) } else { Err(failures.join("\n")) }
+}
+
+/// Whether the outcome is what a case expects.
+fn meets(maps: &Maps, frame: &[u8], outcome: &Outcome, expect: &Expect) -> Result<(), String> {
+    let (class, label) = match (expect, outcome.verdict) {
+        (Expect::Server(expected), Verdict::ToServers { group, .. }) => {
+            let copies = maps.copies(group, &outcome.frame);
+            return same(&copies[0], expected);
+        }
+        (Expect::Client(expected), Verdict::ToClient { .. }) => return same(&outcome.frame, expected),
+        (Expect::Ignored(label), _) => (Class::Ignored, *label),
+        (Expect::Passed(label), _) => (Class::Passed, *label),
+        (Expect::SlowPath(label), _) => (Class::SlowPath, *label),
+        (Expect::Dropped(label), _) => (Class::Dropped, *label),
+        (_, verdict) => return Err(format!("{verdict:?}, not relayed as expected")),
+    };
+    match outcome.verdict {
+        Verdict::Not { reason, .. } if reason.class() == class && reason.label() == label => {
+            if outcome.frame == frame { Ok(()) } else { Err("the frame was changed".to_owned()) }
+        }
+        verdict => Err(format!("{verdict:?}, not {label} ({})", class.label())),
+    }
+}
+
+fn same(left: &[u8], right: &[u8]) -> Result<(), String> {
+    if left == right {
+        return Ok(());
+    }
+    let at = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+    Err(format!("differs at octet {at}\nis\n{}\nnot\n{}", hex(left), hex(right)))
+}
+
+/// The word for a verdict in tables.
+pub fn word(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::ToServers { .. } => "to servers".to_owned(),
+        Verdict::ToClient { .. } => "to client".to_owned(),
+        Verdict::Not { reason, .. } => reason.label().to_owned(),
+    }
+}
+
+/// The totals as a table: verdicts down, kinds across.
+pub fn table(totals: &Totals) -> String {
+    let mut words: Vec<&String> = totals.keys().map(|(_, word)| word).collect();
+    words.sort();
+    words.dedup();
+    let mut text = format!("{:24}", "");
+    for kind in Kind::ALL {
+        text += &format!("{:>12}", kind.label());
+    }
+    for word in words {
+        text += &format!("\n{word:24}");
+        for kind in Kind::ALL {
+            text += &format!("{:>12}", totals.get(&(kind, word.clone())).copied().unwrap_or(0));
+        }
+    }
+    text
+}
+
+/// Sixteen octets a line, each line with its offset.
+pub fn hex(octets: &[u8]) -> String {
+    let line = |(number, line): (usize, &[u8])| {
+        let octets: Vec<String> = line.iter().map(|octet| format!("{octet:02x}")).collect();
+        format!("{:04x}  {}\n", number * 16, octets.join(" "))
+    };
+    octets.chunks(16).enumerate().map(line).collect()
+}
+
+fn show(decision: &Decision) -> String {
+    match decision {
+        Decision::Not(reasons) => format!("not relayed: {}", reasons.join(" or ")),
+        Decision::Servers { interface, message, copies } => {
+            format!("to servers, interface {interface}, type {message}\n{}", hex(&copies[0]))
+        }
+        Decision::Client { interface, message, frame } => {
+            format!("to client, interface {interface}, type {message}\n{}", hex(frame))
+        }
+    }
+}
+

@@ -1,0 +1,100 @@
+//! Frames for the rules, from a seed: the same seed gives the same frames on every machine.
+//!
+//! Standard frames are what clients, servers and relays send, in all the forms that occur. The other kinds are derived
+//! from them, because a frame that is wrong in one place gets further into the rules than noise does.
+
+pub mod damage;
+pub mod random;
+pub mod spec;
+pub mod standard;
+
+use crate::oracle::world::World;
+pub use random::Random;
+pub use spec::Spec;
+
+/// How a frame came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// What a right relay relays.
+    Standard,
+    /// Standard, but for one field.
+    NearValid,
+    /// Cut off somewhere.
+    Truncated,
+    /// A few bits turned over.
+    BitFlipped,
+    /// Noise, mostly behind headers that lead to the relay.
+    Random,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Standard, Self::NearValid, Self::Truncated, Self::BitFlipped, Self::Random];
+
+    /// The word used in tables.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::NearValid => "near-valid",
+            Self::Truncated => "truncated",
+            Self::BitFlipped => "bit-flipped",
+            Self::Random => "random",
+        }
+    }
+}
+
+/// One frame.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    pub kind: Kind,
+    /// Interface index of the device it comes in on.
+    pub device: u32,
+    pub frame: Vec<u8>,
+}
+
+/// An endless sequence of frames for a world.
+pub struct Frames<'a> {
+    world: &'a World,
+    random: Random,
+}
+
+impl<'a> Frames<'a> {
+    /// The sequence of a seed.
+    pub fn new(world: &'a World, seed: u64) -> Self {
+        Self { world, random: Random::new(seed) }
+    }
+}
+
+impl Iterator for Frames<'_> {
+    type Item = Generated;
+
+    fn next(&mut self) -> Option<Generated> {
+        let random = &mut self.random;
+        let standard = standard::standard(self.world, random);
+        let device = standard.device;
+        let kind = *random.pick(&[
+            Kind::Standard,
+            Kind::Standard,
+            Kind::Standard,
+            Kind::NearValid,
+            Kind::NearValid,
+            Kind::NearValid,
+            Kind::Truncated,
+            Kind::BitFlipped,
+            Kind::BitFlipped,
+            Kind::Random,
+        ]);
+        let (device, frame) = match kind {
+            Kind::Standard => (device, standard.frame()),
+            Kind::NearValid => {
+                let changed = damage::near_valid(self.world, standard, random);
+                (changed.device, changed.frame())
+            }
+            Kind::Truncated => (device, damage::truncated(standard, random)),
+            Kind::BitFlipped => (device, damage::bit_flipped(standard, random)),
+            Kind::Random => (device, damage::noise(standard, random)),
+        };
+        Some(Generated { kind, device, frame })
+    }
+}

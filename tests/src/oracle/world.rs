@@ -1,0 +1,233 @@
+//! The relay that generated frames are sent to: ports, VLANs, VRFs, interfaces and servers chosen so that every rule has
+//! a place where it decides something.
+//!
+//! Plain values of its own: the oracle reads them as they are, `host` and `kernel` translate them into the map ABI.
+//!
+//! | interface | device, VLANs | servers | what is special |
+//! | --- | --- | --- | --- |
+//! | 1 | c0 | 3, on two ports | nothing |
+//! | 2 | c0, 100 | 2, one unresolved | trusted, checksum always, 4 hops |
+//! | 3 | c0, 200 (88a8) 30 | 1 in VRF 9 | clients in VRF 7, giaddr is a loopback of VRF 9, egress MTU 1400 |
+//! | 4 | c1 | 3 | servers behind the same port, 1 hop, no redirect toward clients |
+//! | 5 | c1, 7 | 1, unresolved | shares its giaddr with 6 |
+//! | 6 | c1, 8 | 3 | shares its giaddr with 5 |
+//! | 7 | c1, 9 | 3 | client MTU 576 |
+
+/// Interface index of the first client-facing device.
+pub const C0: u32 = 11;
+/// Interface index of the second, which has servers behind it as well.
+pub const C1: u32 = 12;
+/// Interface indexes of the server-facing devices; the third is in [`SERVER_VRF`].
+pub const S0: u32 = 13;
+/// See [`S0`].
+pub const S1: u32 = 14;
+/// See [`S0`].
+pub const S2: u32 = 15;
+/// All devices with their names.
+pub const DEVICES: [(u32, &str); 5] = [(C0, "c0"), (C1, "c1"), (S0, "s0"), (S1, "s1"), (S2, "s2")];
+
+/// The VRF of interface 3's clients.
+pub const CLIENT_VRF: u32 = 7;
+/// The VRF of interface 3's server.
+pub const SERVER_VRF: u32 = 9;
+
+/// A device and VLAN that frames arrive on.
+#[derive(Clone, Debug)]
+pub struct Port {
+    pub device: u32,
+    /// Outer and inner VLAN, 0 for none.
+    pub vlans: [u16; 2],
+    /// Number of the interface served here (from 1), 0 for none.
+    pub interface: usize,
+    pub vrf: u32,
+    pub mac: [u8; 6],
+    /// Whether replies may come in here.
+    pub upstream: bool,
+}
+
+/// A client-facing interface.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    pub device: u32,
+    pub vlans: [u16; 2],
+    /// EtherType of the outer tag.
+    pub tpid: u16,
+    /// Index of the server group.
+    pub group: usize,
+    pub address: [u8; 4],
+    pub giaddr: [u8; 4],
+    pub source: [u8; 4],
+    pub mac: [u8; 6],
+    pub max_hops: u8,
+    pub tos: u8,
+    pub trusted: bool,
+    pub always_checksum: bool,
+    /// Requests a second, 0 for no limit.
+    pub rate: u32,
+    pub mtu: u16,
+    /// The kernel cannot redirect to it.
+    pub slow_replies: bool,
+}
+
+/// A server group.
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub vrf: u32,
+    /// Largest IPv4 packet on the way.
+    pub mtu: u16,
+    pub servers: Vec<Server>,
+}
+
+/// A server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub address: [u8; 4],
+    /// Egress device, 0 while the next hop is not resolved.
+    pub device: u32,
+    pub next_mac: [u8; 6],
+    pub port_mac: [u8; 6],
+}
+
+/// Everything a relay is told.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub ports: Vec<Port>,
+    pub interfaces: Vec<Interface>,
+    pub groups: Vec<Group>,
+    /// This machine's addresses, by VRF.
+    pub local: Vec<(u32, [u8; 4])>,
+}
+
+impl World {
+    /// The world of the table above.
+    pub fn new() -> Self {
+        let plain = interface(C0, [0, 0], [192, 168, 60, 2]);
+        let interfaces = vec![
+            plain.clone(),
+            Interface {
+                group: 1,
+                max_hops: 4,
+                trusted: true,
+                always_checksum: true,
+                ..interface(C0, [100, 0], [192, 168, 70, 2])
+            },
+            Interface {
+                group: 2,
+                tpid: 0x88a8,
+                giaddr: [10, 255, 0, 3],
+                source: [10, 255, 0, 3],
+                tos: 0,
+                ..interface(C0, [200, 30], [10, 7, 0, 1])
+            },
+            Interface { max_hops: 1, slow_replies: true, ..interface(C1, [0, 0], [192, 168, 80, 2]) },
+            Interface {
+                group: 3,
+                giaddr: [10, 255, 0, 5],
+                source: [10, 255, 0, 5],
+                ..interface(C1, [7, 0], [192, 168, 85, 2])
+            },
+            Interface {
+                giaddr: [10, 255, 0, 5],
+                source: [10, 255, 0, 5],
+                ..interface(C1, [8, 0], [192, 168, 86, 2])
+            },
+            Interface { mtu: 576, ..interface(C1, [9, 0], [192, 168, 87, 2]) },
+        ];
+        let mut ports: Vec<Port> = (1..)
+            .zip(&interfaces)
+            .map(|(number, interface)| Port {
+                device: interface.device,
+                vlans: interface.vlans,
+                interface: number,
+                vrf: if number == 3 { CLIENT_VRF } else { 0 },
+                mac: interface.mac,
+                upstream: number == 4,
+            })
+            .collect();
+        ports.extend([(S0, 0), (S1, 0), (S2, SERVER_VRF)].map(|(device, vrf)| Port {
+            device,
+            vlans: [0, 0],
+            interface: 0,
+            vrf,
+            mac: mac(device),
+            upstream: true,
+        }));
+        let (first, second) = (server([10, 0, 41, 10], S0), server([10, 0, 41, 11], S0));
+        let groups = vec![
+            Group { vrf: 0, mtu: 1500, servers: vec![first.clone(), second, server([10, 0, 42, 10], S1)] },
+            Group { vrf: 0, mtu: 1500, servers: vec![first, server([10, 0, 43, 10], 0)] },
+            Group { vrf: SERVER_VRF, mtu: 1400, servers: vec![server([10, 9, 0, 10], S2)] },
+            Group { vrf: 0, mtu: 1500, servers: vec![server([10, 0, 43, 10], 0)] },
+        ];
+        let mut local: Vec<_> = ports
+            .iter()
+            .filter(|port| port.interface != 0)
+            .map(|port| (port.vrf, interfaces[port.interface - 1].address))
+            .collect();
+        local.extend([
+            (0, [192, 168, 60, 1]),
+            (0, [10, 255, 0, 5]),
+            (0, [10, 0, 41, 2]),
+            (SERVER_VRF, [10, 255, 0, 3]),
+            (SERVER_VRF, [10, 9, 0, 2]),
+        ]);
+        Self { ports, interfaces, groups, local }
+    }
+
+    /// The interface of a number, which counts from 1.
+    pub fn interface(&self, number: usize) -> Option<&Interface> {
+        self.interfaces.get(number.checked_sub(1)?)
+    }
+
+    /// The VRF an interface's servers are in.
+    pub fn server_vrf(&self, interface: &Interface) -> u32 {
+        self.groups[interface.group].vrf
+    }
+
+    /// The port of an interface.
+    ///
+    /// # Panics
+    /// When there is no such interface.
+    pub fn port_of(&self, number: usize) -> &Port {
+        self.ports.iter().find(|port| port.interface == number).expect("every interface has a port")
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Our Ethernet address on a device.
+pub fn mac(device: u32) -> [u8; 6] {
+    [0x02, 0, 0, 0, 0xaa, device as u8]
+}
+
+fn interface(device: u32, vlans: [u16; 2], address: [u8; 4]) -> Interface {
+    Interface {
+        device,
+        vlans,
+        tpid: 0x8100,
+        group: 0,
+        address,
+        giaddr: address,
+        source: address,
+        mac: mac(device),
+        max_hops: 16,
+        tos: 0xc0,
+        trusted: false,
+        always_checksum: false,
+        rate: 0,
+        mtu: 1500,
+        slow_replies: false,
+    }
+}
+
+fn server(address: [u8; 4], device: u32) -> Server {
+    let [.., subnet, host] = address;
+    match device {
+        0 => Server { address, device, next_mac: [0; 6], port_mac: [0; 6] },
+        _ => Server { address, device, next_mac: [0x02, 0, 0, 0xbb, subnet, host], port_mac: mac(device) },
+    }
+}
