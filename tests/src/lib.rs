@@ -7,5 +7,6 @@ pub mod peers;
 pub mod check;
 pub mod generate;
 pub mod host;
+pub mod kernel;
 pub mod oracle;
 pub mod rules;

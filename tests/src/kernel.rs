@@ -1,0 +1,207 @@
+//! The ingress program in the kernel, a frame at a time, by `BPF_PROG_TEST_RUN`.
+//!
+//! The run ends with the program's verdict: nothing is redirected, and the kernel refuses to test-run a device map's
+//! egress program. What the copies look like when they leave is seen end to end, in the laboratory; here their common
+//! form is compared, and the host's `address_copy`, which the egress program calls too, with the oracle's.
+//!
+//! The kernel gives a tested frame 256 octets of room in front and a page all in all, so a lack of room cannot be made
+//! here; the rules' answer to it is tested on the host.
+
+pub mod compare;
+pub mod report;
+
+use std::process::id;
+
+use anyhow::{Context, Result, ensure};
+use aya::maps::{MapData, RingBuf};
+use aya::programs::{TestRun, TestRunOptions};
+use relay_common::Reason;
+use relay_common::abi::{Counters, PUNT_FRAME};
+use relay_user::fastpath::{Object, Sizes};
+use relay_user::tables::{GroupState, Hop, ServerState, Tables};
+
+use crate::host::Maps;
+use crate::lab::{Lab, Namespace};
+use crate::oracle::world::{DEVICES, World};
+
+/// Longest frame the kernel tests with: a page less 256 octets of room in front and 320 behind.
+pub const LONGEST: usize = 4096 - 256 - 320;
+/// Shortest frame the kernel tests with: an Ethernet header.
+pub const SHORTEST: usize = 14;
+
+/// The tables of the daemon for a world.
+pub fn tables(world: &World) -> Tables {
+    let maps = Maps::new(world);
+    let groups = world.groups.iter().map(|group| GroupState {
+        vrf: (group.vrf != 0).then(|| format!("vrf{}", group.vrf)),
+        servers: group
+            .servers
+            .iter()
+            .map(|server| ServerState {
+                address: server.address.into(),
+                hop: (server.device != 0).then_some(Hop {
+                    ifindex: server.device,
+                    next_mac: server.next_mac,
+                    port_mac: server.port_mac,
+                    mtu: group.mtu,
+                    redirect: true,
+                }),
+            })
+            .collect(),
+    });
+    let groups = groups.collect();
+    Tables { ports: maps.ports, addresses: maps.addresses, interfaces: maps.interfaces, groups }
+}
+
+/// A namespace with the devices of every world, which device maps want to see.
+pub fn network(title: &str) -> Result<(Lab, Namespace)> {
+    let lab = Lab::new(title)?;
+    let host = lab.host("relay")?;
+    for (index, name) in DEVICES {
+        host.run(&format!("ip link add {name} index {index} type veth peer name {name}p index {}", index + 100))?;
+        host.run(&format!("ip link set {name} up"))?;
+    }
+    Ok((lab, host))
+}
+
+/// What the program returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Aborted,
+    Drop,
+    Pass,
+    Transmit,
+    Redirect,
+    Other(u32),
+}
+
+/// One counter that moved, and by how much it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub interface: u32,
+    pub counter: Counter,
+    pub by: u64,
+}
+
+/// Which counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    Request(usize),
+    Reply(usize),
+    Reason(Reason),
+    Copies,
+    PuntsLost,
+}
+
+/// A request that was handed to the daemon for servers without a next hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Punt {
+    pub group: u32,
+    pub servers: u32,
+    pub interface: u32,
+    pub frame: Vec<u8>,
+}
+
+/// What the kernel made of a frame.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub action: Action,
+    pub frame: Vec<u8>,
+    pub moved: Vec<Moved>,
+    pub punts: Vec<Punt>,
+}
+
+/// The loaded program. Make it, and run it, on a thread that is in the network's namespace.
+pub struct Kernel {
+    object: Object,
+    punted: RingBuf<MapData>,
+    counters: Vec<Counters>,
+}
+
+impl Kernel {
+    /// Loads the object and fills its maps.
+    pub fn load(tables: &Tables) -> Result<Self> {
+        let sizes = Sizes {
+            interfaces: u32::try_from(tables.interfaces.len())?,
+            groups: u32::try_from(tables.groups.len())?,
+            ports: u32::try_from(tables.ports.len())?,
+            addresses: u32::try_from(tables.addresses.len())?,
+        };
+        let mut object = Object::load(sizes, None)?;
+        object.apply(&Tables::default(), tables)?;
+        let punted = object.take_punted().context("the ring of punted copies is taken")?;
+        let reader = object.counters();
+        let counters =
+            (0..=sizes.interfaces).map(|interface| reader.counters(interface)).collect::<Result<_, _>>()?;
+        Ok(Self { object, punted, counters })
+    }
+
+    /// Runs the program on a frame that came in on `device`.
+    pub fn run(&mut self, frame: &[u8], device: u32) -> Result<Run> {
+        ensure!((SHORTEST..=LONGEST).contains(&frame.len()), "the kernel does not test {} octets", frame.len());
+        let mut output = vec![0; 4096];
+        // struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+        let context: Vec<u8> = [0, u32::try_from(frame.len())?, 0, device, 0, 0]
+            .iter()
+            .flat_map(|word: &u32| word.to_ne_bytes())
+            .collect();
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut output),
+            ctx_in: Some(&context),
+            ..TestRunOptions::default()
+        };
+        let result = self.object.ingress()?.test_run(options).with_context(|| {
+            format!("BPF_PROG_TEST_RUN of {} octets on device {device}, process {}", frame.len(), id())
+        })?;
+        output.truncate(result.data_size_out as usize);
+        let action = match result.return_value {
+            0 => Action::Aborted,
+            1 => Action::Drop,
+            2 => Action::Pass,
+            3 => Action::Transmit,
+            4 => Action::Redirect,
+            other => Action::Other(other),
+        };
+        Ok(Run { action, frame: output, moved: self.moved()?, punts: self.punts()? })
+    }
+
+    /// The counters that moved since the last call.
+    fn moved(&mut self) -> Result<Vec<Moved>> {
+        let mut moved = Vec::new();
+        let reader = self.object.counters();
+        for (interface, before) in (0u32..).zip(&mut self.counters) {
+            let now = reader.counters(interface)?;
+            let requests = now.requests.iter().zip(before.requests).zip((0..).map(Counter::Request));
+            let replies = now.replies.iter().zip(before.replies).zip((0..).map(Counter::Reply));
+            let reasons = now.reasons.iter().zip(before.reasons);
+            let reasons = reasons.zip(Reason::ALL.iter().copied().map(Counter::Reason));
+            let rest = [
+                ((&now.copies, before.copies), Counter::Copies),
+                ((&now.punts_lost, before.punts_lost), Counter::PuntsLost),
+            ];
+            for ((now, before), counter) in requests.chain(replies).chain(reasons).chain(rest) {
+                if *now != before {
+                    moved.push(Moved { interface, counter, by: now - before });
+                }
+            }
+            *before = now;
+        }
+        Ok(moved)
+    }
+
+    fn punts(&mut self) -> Result<Vec<Punt>> {
+        let mut punts = Vec::new();
+        while let Some(record) = self.punted.next() {
+            let word = |at: usize| -> Result<u32> {
+                let octets = record.get(at..at + 4).context("a short record of a punted copy")?;
+                Ok(u32::from_ne_bytes(octets.try_into()?))
+            };
+            let len = word(8)? as usize;
+            ensure!(record.len() == 16 + PUNT_FRAME && len <= PUNT_FRAME, "a punted copy of {len} octets");
+            let frame = record[16..16 + len].to_vec();
+            punts.push(Punt { group: word(0)?, servers: word(4)?, interface: word(12)?, frame });
+        }
+        Ok(punts)
+    }
+}
