@@ -3,6 +3,7 @@
 pub mod config;
 pub mod control;
 pub mod fastpath;
+pub mod features;
 pub mod logging;
 pub mod nexthop;
 pub mod plan;
