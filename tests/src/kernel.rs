@@ -172,6 +172,9 @@ impl Kernel {
         let reader = self.object.counters();
         for (interface, before) in (0u32..).zip(&mut self.counters) {
             let now = reader.counters(interface)?;
+            if now == *before {
+                continue;
+            }
             let requests = now.requests.iter().zip(before.requests).zip((0..).map(Counter::Request));
             let replies = now.replies.iter().zip(before.replies).zip((0..).map(Counter::Reply));
             let reasons = now.reasons.iter().zip(before.reasons);
