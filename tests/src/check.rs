@@ -178,4 +178,3 @@ fn show(decision: &Decision) -> String {
         }
     }
 }
-

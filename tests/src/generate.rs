@@ -12,6 +12,16 @@ use crate::oracle::world::World;
 pub use random::Random;
 pub use spec::Spec;
 
+/// A number from the environment, decimal or 0x…, as reports print it.
+///
+/// # Panics
+/// When it is none.
+pub fn setting(name: &str, default: u64) -> u64 {
+    let Ok(text) = std::env::var(name) else { return default };
+    let number = text.strip_prefix("0x").map_or_else(|| text.parse(), |hex| u64::from_str_radix(hex, 16));
+    number.unwrap_or_else(|_| panic!("{name}={text} is no number"))
+}
+
 /// How a frame came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {

@@ -58,7 +58,10 @@ pub fn network(title: &str) -> Result<(Lab, Namespace)> {
     let lab = Lab::new(title)?;
     let host = lab.host("relay")?;
     for (index, name) in DEVICES {
-        host.run(&format!("ip link add {name} index {index} type veth peer name {name}p index {}", index + 100))?;
+        host.run(&format!(
+            "ip link add {name} index {index} type veth peer name {name}p index {}",
+            index + 100
+        ))?;
         host.run(&format!("ip link set {name} up"))?;
     }
     Ok((lab, host))
@@ -138,7 +141,11 @@ impl Kernel {
 
     /// Runs the program on a frame that came in on `device`.
     pub fn run(&mut self, frame: &[u8], device: u32) -> Result<Run> {
-        ensure!((SHORTEST..=LONGEST).contains(&frame.len()), "the kernel does not test {} octets", frame.len());
+        ensure!(
+            (SHORTEST..=LONGEST).contains(&frame.len()),
+            "the kernel does not test {} octets",
+            frame.len()
+        );
         let mut output = vec![0; 4096];
         // struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
         let context: Vec<u8> = [0, u32::try_from(frame.len())?, 0, device, 0, 0]

@@ -2,6 +2,7 @@
 //! programs that run in it.
 
 pub mod lab;
+pub mod mutants;
 pub mod peers;
 
 pub mod check;

@@ -5,8 +5,10 @@
 //! It is as fast path and slow path together: there are no MTUs and no unresolved servers in it, and no rate limit.
 //! Of a frame with several faults it tells all, because the RFCs give them no order.
 
+mod octets;
 pub mod world;
 
+use octets::{Instance, datagram, four, half, kind, options, sum};
 use world::{Interface, Port, World};
 
 /// What a right relay does with a frame.
@@ -39,7 +41,8 @@ pub fn decide(world: &World, device: u32, frame: &[u8]) -> Decision {
     if ip.len() < 20 || ip[0] / 16 != 4 || ip[0] % 16 < 5 {
         return not("not_ipv4");
     }
-    let (more_fragments, fragment_offset) = (ip[6] & 0x20 != 0, u16::from(ip[6] & 0x1f) * 256 + u16::from(ip[7]));
+    let (more_fragments, fragment_offset) =
+        (ip[6] & 0x20 != 0, u16::from(ip[6] & 0x1f) * 256 + u16::from(ip[7]));
     if ip[9] != 17 || fragment_offset != 0 {
         return not("not_udp");
     }
@@ -47,12 +50,13 @@ pub fn decide(world: &World, device: u32, frame: &[u8]) -> Decision {
     if half(ip, header + 2) != Some(67) {
         return not("not_dhcp");
     }
-    let Some(port) = world.ports.iter().find(|port| port.device == device && port.vlans[..] == vlans[..]) else {
+    let Some(port) = world.ports.iter().find(|port| port.device == device && port.vlans[..] == vlans[..])
+    else {
         return not("no_interface");
     };
     let (source, destination) = (four(ip, 12), four(ip, 16));
     if destination == [255; 4] {
-        if frame[0] % 2 == 0 && frame[..6] != port.mac {
+        if frame[0] & 1 == 0 && frame[..6] != port.mac {
             return not("other_host");
         }
     } else if !world.local.contains(&(port.vrf, destination)) {
@@ -181,7 +185,9 @@ fn reply(
     let giaddr = four(message, 24);
     let owners: Vec<usize> = (1..=world.interfaces.len())
         .filter(|&number| {
-            world.interface(number).is_some_and(|one| one.giaddr == giaddr && world.server_vrf(one) == port.vrf)
+            world
+                .interface(number)
+                .is_some_and(|one| one.giaddr == giaddr && world.server_vrf(one) == port.vrf)
         })
         .collect();
     if giaddr != destination || owners.is_empty() {
@@ -215,7 +221,7 @@ fn whereto(message: &[u8], kind: u8) -> ([u8; 6], [u8; 4]) {
     let mut mac = [0; 6];
     mac.copy_from_slice(&message[28..34]);
     let ethernet = message[1] == 1 && message[2] == 6;
-    let a_station = mac[0] % 2 == 0 && mac != [0; 6];
+    let a_station = mac[0] & 1 == 0 && mac != [0; 6];
     if kind == 6 || !ethernet || !a_station {
         everyone
     } else if ciaddr != [0; 4] {
@@ -234,94 +240,4 @@ fn tags(interface: &Interface) -> Vec<u8> {
         [one, 0] => tag(interface.tpid, one),
         [outer, inner] => [tag(interface.tpid, outer), tag(0x8100, inner)].concat(),
     }
-}
-
-/// A new IPv4 packet from port 67.
-fn datagram(tos: u8, source: [u8; 4], destination: [u8; 4], port: u8, message: &[u8], summed: bool) -> Vec<u8> {
-    let length = (message.len() + 8) as u16;
-    let mut udp = vec![0, 67, 0, port];
-    udp.extend(length.to_be_bytes());
-    udp.extend([0, 0]);
-    udp.extend(message);
-    if summed {
-        let mut pseudo = Vec::new();
-        pseudo.extend(source);
-        pseudo.extend(destination);
-        pseudo.extend([0, 17]);
-        pseudo.extend(length.to_be_bytes());
-        pseudo.extend(&udp);
-        let checksum = match 0xffff - sum(&pseudo) {
-            0 => 0xffff,
-            other => other,
-        };
-        udp[6..8].copy_from_slice(&checksum.to_be_bytes());
-    }
-    let mut ip = vec![0x45, tos];
-    ip.extend((length + 20).to_be_bytes());
-    ip.extend([0, 0, 0, 0, 64, 17, 0, 0]);
-    ip.extend(source);
-    ip.extend(destination);
-    let checksum = 0xffff - sum(&ip);
-    ip[10..12].copy_from_slice(&checksum.to_be_bytes());
-    ip.extend(udp);
-    ip
-}
-
-/// One instance of an option, where it stands in the message.
-struct Instance {
-    code: u8,
-    at: usize,
-    len: usize,
-    first: u8,
-}
-
-/// The options in the options field; `None` when they are malformed.
-fn options(message: &[u8]) -> Option<Vec<Instance>> {
-    let mut found = Vec::new();
-    if message.len() < 240 || message[236..240] != [99, 130, 83, 99] {
-        return Some(found);
-    }
-    let mut at = 240;
-    while at < message.len() && message[at] != 255 {
-        if message[at] == 0 {
-            at += 1;
-            continue;
-        }
-        let len = usize::from(*message.get(at + 1)?);
-        let value = message.get(at + 2..at + 2 + len)?;
-        if message[at] == 53 && len != 1 {
-            return None;
-        }
-        found.push(Instance { code: message[at], at, len, first: value.first().copied().unwrap_or(0) });
-        at += 2 + len;
-    }
-    Some(found)
-}
-
-/// The DHCP message type, 0 for plain BOOTP. No RFC says which of two counts; it is the last, as in the rules.
-fn kind(options: &[Instance]) -> u8 {
-    options.iter().rev().find(|option| option.code == 53).map_or(0, |option| option.first)
-}
-
-fn half(octets: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from(*octets.get(at)?) * 256 + u16::from(*octets.get(at + 1)?))
-}
-
-fn four(octets: &[u8], at: usize) -> [u8; 4] {
-    [octets[at], octets[at + 1], octets[at + 2], octets[at + 3]]
-}
-
-/// RFC 1071, one pair at a time.
-fn sum(octets: &[u8]) -> u16 {
-    let mut sum = 0u32;
-    let mut at = 0;
-    while at < octets.len() {
-        let low = if at + 1 < octets.len() { octets[at + 1] } else { 0 };
-        sum += u32::from(octets[at]) * 256 + u32::from(low);
-        if sum > 0xffff {
-            sum -= 0xffff;
-        }
-        at += 2;
-    }
-    sum as u16
 }

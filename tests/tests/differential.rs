@@ -7,21 +7,18 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use relay_tests::check::table;
-use relay_tests::generate::{Frames, Generated, Kind, standard};
-use relay_tests::generate::Random;
+use relay_tests::generate::{Frames, Generated, Kind, Random, setting, standard};
 use relay_tests::host::{self, Outcome};
 use relay_tests::kernel::compare::{Did, compare};
 use relay_tests::kernel::report::report;
 use relay_tests::kernel::{self, Kernel};
-use relay_tests::oracle::world::World;
+use relay_tests::lab::report_dir;
+use relay_tests::oracle::world::{C0, World};
+use relay_tests::rules;
 use relay_user::tables::{HostEnv, Tables};
 
 const SEED: u64 = 0x2026_0c5d_7e11_4a52;
 const FRAMES: usize = 120_000;
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().map_or(default, |text| text.parse().expect("a decimal number"))
-}
 
 /// Both paths, over one set of tables.
 struct Pair {
@@ -76,9 +73,33 @@ fn fast_path_and_slow_path_agree_on_every_generated_frame() {
         let (relayed, of) = standard;
         let share = relayed as f64 * 100.0 / of as f64;
         println!("{}", table(&totals));
-        println!("{frames} frames of seed {seed:#x} in {seconds:.1} s: {:.0} a second", frames as f64 / seconds);
+        println!(
+            "{frames} frames of seed {seed:#x} in {seconds:.1} s: {:.0} a second",
+            frames as f64 / seconds
+        );
         println!("{relayed} of {of} standard frames relayed by the fast path: {share:.2} %");
         assert!(share >= 99.0, "only {share:.2} % of the standard frames were relayed by the fast path");
+    });
+}
+
+/// The comparison itself can fail: the host is given tables in which one value is another.
+#[test]
+fn a_difference_is_told_with_its_origin_its_field_and_a_capture() {
+    in_network("report", |world| {
+        let mut pair = Pair::new(world);
+        pair.tables.interfaces[0].tos ^= 0x20;
+        let frame = rules::from_client(world, 1, rules::discover(&[53, 1, 1, 255])).frame();
+        let kernel = pair.kernel.run(&frame, C0).expect("the kernel runs the program");
+        let host = pair.host(&frame, C0);
+        let why = compare(&pair.tables, &frame, &kernel, &host).expect_err("the type of service differs");
+        let text = report("frame 7 of seed 0x1", C0, &frame, &kernel, &host, &why);
+        assert!(text.contains("frame 7 of seed 0x1, device 11"), "{text}");
+        assert!(text.contains("IPv4 type of service"), "{text}");
+        let capture = report_dir().expect("a directory").join("difference-frame-7-of-seed-0x1.pcap");
+        assert!(text.contains(&capture.display().to_string()), "{text}");
+        let written = std::fs::read(&capture).expect("the capture is written");
+        assert_eq!(written.len(), 24 + 3 * 16 + frame.len() + kernel.frame.len() + host.frame.len());
+        std::fs::remove_file(&capture).expect("it can be removed");
     });
 }
 
@@ -117,7 +138,9 @@ fn frames_of_every_length_up_to_the_kernel_s_page_are_the_same_to_both() {
         let mut pair = Pair::new(world);
         let mut random = Random::new(setting("RELAY_SEED", SEED));
         let mut labels = BTreeMap::new();
-        for (base, number) in [(standard::request(world, &mut random), 0), (standard::reply(world, &mut random), 1)] {
+        for (base, number) in
+            [(standard::request(world, &mut random), 0), (standard::reply(world, &mut random), 1)]
+        {
             for len in (240..3400).step_by(7).chain(2000..2012).chain(1460..1480) {
                 let mut spec = base.clone();
                 spec.message.resize(240, 0);

@@ -91,7 +91,8 @@ fn the_request_above_the_rate_limit_is_dropped_on_its_interface_alone() {
         // The buckets are per CPU: all the runs must be on one.
         let mut one = nix::sched::CpuSet::new();
         one.set(0).expect("CPU 0 exists");
-        nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &one).expect("the thread stays on CPU 0");
+        nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &one)
+            .expect("the thread stays on CPU 0");
         let mut kernel = Kernel::load(&kernel::tables(&world)).expect("the object loads");
         let mut run = |frame: &[u8]| kernel.run(frame, device).expect("the kernel runs the program").action;
         let mut actions: Vec<_> = (0..=RATE).map(|_| run(&limited)).collect();

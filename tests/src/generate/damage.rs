@@ -32,7 +32,8 @@ pub fn near_valid(world: &World, mut spec: Spec, random: &mut Random) -> Spec {
         11 => (spec.device, _) = *random.pick(&DEVICES),
         12 => spec.tags.push((*random.pick(&[0x8100, 0x88a8, 0x9100]), *random.pick(&[0, 7, 100, 4095]))),
         13 => {
-            spec.tags = (0..random.below(4)).map(|_| (0x8100, *random.pick(&[0, 7, 8, 9, 30, 100, 200]))).collect()
+            spec.tags =
+                (0..random.below(4)).map(|_| (0x8100, *random.pick(&[0, 7, 8, 9, 30, 100, 200]))).collect()
         }
         14 => spec.ethertype = *random.pick(&[0x0806, 0x86dd, 0x0801, 0]),
         15 => {
@@ -140,7 +141,19 @@ fn flip(octets: &mut [u8], bits: usize, random: &mut Random) {
 /// How far off a length may be: by one, to just below a header, far.
 fn off(random: &mut Random, message: usize) -> i32 {
     let message = message as i32;
-    *random.pick(&[1, -1, 2, -2, 100, 1000, -message, -message - 1, -message - 8, -message - 9, -message - 28])
+    *random.pick(&[
+        1,
+        -1,
+        2,
+        -2,
+        100,
+        1000,
+        -message,
+        -message - 1,
+        -message - 8,
+        -message - 9,
+        -message - 28,
+    ])
 }
 
 /// Puts octets right behind the cookie, which is made to be there.
@@ -158,4 +171,3 @@ fn rewrite_options(spec: &mut Spec, random: &mut Random, agents: usize) {
     let kind = Some(random.between(1, 8) as u8);
     standard::options(random, &mut spec.message, kind, agents);
 }
-

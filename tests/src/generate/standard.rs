@@ -122,7 +122,19 @@ pub(super) fn options(random: &mut Random, message: &mut Vec<u8>, kind: Option<u
     let room = if random.chance(10) { LONGEST } else { 500 };
     let mut taken = 240 + 3 + agents * 64 + 1;
     for _ in 0..random.below(9) {
-        let (code, len) = *random.pick(&[(61, 7), (55, 13), (50, 4), (54, 4), (57, 2), (12, 20), (60, 55), (43, 255), (90, 31), (124, 0), (128, 100)]);
+        let (code, len) = *random.pick(&[
+            (61, 7),
+            (55, 13),
+            (50, 4),
+            (54, 4),
+            (57, 2),
+            (12, 20),
+            (60, 55),
+            (43, 255),
+            (90, 31),
+            (124, 0),
+            (128, 100),
+        ]);
         let len = if random.chance(70) { len } else { random.below(len + 1) };
         taken += 2 + len;
         if taken > room {

@@ -14,19 +14,28 @@ const EVERYONE: ([u8; 6], [u8; 4]) = ([0xff; 6], [255; 4]);
 const ACK: (usize, &[u8]) = (TYPE, &[5]);
 const NAK: (usize, &[u8]) = (TYPE, &[6]);
 
-type Changes<'a> = &'a [(usize, &'a [u8])];
+/// Name, changes to an OFFER by offset, Ethernet and IPv4 destination.
+type Row<'a> = (&'static str, &'a [(usize, &'a [u8])], ([u8; 6], [u8; 4]));
 
 /// The cases.
 pub fn cases(world: &World) -> Vec<Case> {
-    let table: &[(&'static str, Changes<'_>, ([u8; 6], [u8; 4]))] = &[
+    let table: &[Row<'_>] = &[
         ("an ACK without the broadcast flag goes to yiaddr", &[ACK], (CLIENT, LEASED)),
         ("the broadcast flag makes it a broadcast", &[(FLAGS, &[0x80, 0])], EVERYONE),
         ("the other fifteen flags mean nothing", &[(FLAGS, &[0x7f, 0xff])], (CLIENT, LEASED)),
         ("a NAK is broadcast without the flag", &[NAK, (YIADDR, &[0; 4])], EVERYONE),
         ("a NAK is broadcast even with ciaddr and yiaddr", &[NAK, (CIADDR, &RENEWED)], EVERYONE),
         ("ciaddr goes before yiaddr", &[ACK, (CIADDR, &RENEWED)], (CLIENT, RENEWED)),
-        ("ciaddr goes before the broadcast flag", &[ACK, (CIADDR, &RENEWED), (FLAGS, &[0x80, 0])], (CLIENT, RENEWED)),
-        ("an ACK to an INFORM has no yiaddr and goes to ciaddr", &[ACK, (CIADDR, &RENEWED), (YIADDR, &[0; 4])], (CLIENT, RENEWED)),
+        (
+            "ciaddr goes before the broadcast flag",
+            &[ACK, (CIADDR, &RENEWED), (FLAGS, &[0x80, 0])],
+            (CLIENT, RENEWED),
+        ),
+        (
+            "an ACK to an INFORM has no yiaddr and goes to ciaddr",
+            &[ACK, (CIADDR, &RENEWED), (YIADDR, &[0; 4])],
+            (CLIENT, RENEWED),
+        ),
         ("without any address it is a broadcast", &[ACK, (YIADDR, &[0; 4])], EVERYONE),
         ("hlen 0 cannot be unicast", &[(HTYPE, &[1, 0])], EVERYONE),
         ("hlen 8 cannot be unicast", &[(HTYPE, &[1, 8])], EVERYONE),

@@ -17,7 +17,9 @@ pub fn cases(world: &World) -> Vec<Case> {
 }
 
 fn requests(world: &World) -> Vec<Case> {
-    let on = |name, number, message, reason| case(name, from_client(world, number, message), Expect::Dropped(reason));
+    let on = |name, number, message, reason| {
+        case(name, from_client(world, number, message), Expect::Dropped(reason))
+    };
     let hops = |hops: u8| patched(discover(DISCOVER), 3, &[hops]);
     let giaddr = |giaddr: [u8; 4]| patched(discover(DISCOVER), GIADDR, &giaddr);
     let fixed = |at, octet: u8| patched(discover(DISCOVER), at, &[octet]);
@@ -39,8 +41,18 @@ fn requests(world: &World) -> Vec<Case> {
         on("another interface's giaddr is a forgery", 1, giaddr([192, 168, 70, 2]), "own_giaddr"),
         on("a shared loopback giaddr is a forgery", 1, giaddr([10, 255, 0, 5]), "own_giaddr"),
         on("our giaddr in the servers' VRF is a forgery", 3, giaddr([10, 255, 0, 3]), "own_giaddr"),
-        on("option 82 from an untrusted client", 1, discover(&[53, 1, 1, 82, 2, 1, 0, 255]), "untrusted_option82"),
-        on("an empty option 82 from an untrusted client", 1, discover(&[82, 0, 53, 1, 1, 255]), "untrusted_option82"),
+        on(
+            "option 82 from an untrusted client",
+            1,
+            discover(&[53, 1, 1, 82, 2, 1, 0, 255]),
+            "untrusted_option82",
+        ),
+        on(
+            "an empty option 82 from an untrusted client",
+            1,
+            discover(&[82, 0, 53, 1, 1, 255]),
+            "untrusted_option82",
+        ),
         on("op 3 is neither request nor reply", 1, fixed(0, 3), "bad_op"),
         on("op 0 is neither", 1, fixed(0, 0), "bad_op"),
         on("hlen 17 is longer than chaddr", 1, fixed(2, 17), "bad_hlen"),
@@ -64,10 +76,18 @@ fn replies(world: &World) -> Vec<Case> {
     };
     let giaddr = |spec: &mut Spec, giaddr: [u8; 4]| spec.message[GIADDR..GIADDR + 4].copy_from_slice(&giaddr);
     vec![
-        drop("a reply from an address that is no server's", &|spec| spec.source = [10, 0, 41, 99], "unknown_server"),
+        drop(
+            "a reply from an address that is no server's",
+            &|spec| spec.source = [10, 0, 41, 99],
+            "unknown_server",
+        ),
         drop("a reply from a server of another VRF", &|spec| spec.source = [10, 9, 0, 10], "unknown_server"),
         drop("a reply whose giaddr is zero", &|spec| giaddr(spec, [0; 4]), "wrong_giaddr"),
-        drop("a reply whose giaddr is not where it was sent", &|spec| giaddr(spec, [192, 168, 70, 2]), "wrong_giaddr"),
+        drop(
+            "a reply whose giaddr is not where it was sent",
+            &|spec| giaddr(spec, [192, 168, 70, 2]),
+            "wrong_giaddr",
+        ),
         drop(
             "a reply to an address of ours that is nobody's giaddr",
             &|spec| {
@@ -119,10 +139,6 @@ fn damaged(world: &World) -> Vec<Case> {
             "udp_length",
         ),
         drop("a UDP length below its own header", &|spec| spec.udp_off = -301, "udp_length"),
-        drop(
-            "a UDP length of zero",
-            &|spec| spec.udp_off = -308,
-            "udp_length",
-        ),
+        drop("a UDP length of zero", &|spec| spec.udp_off = -308, "udp_length"),
     ]
 }

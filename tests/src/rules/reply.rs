@@ -20,22 +20,53 @@ pub fn cases(world: &World) -> Vec<Case> {
     let mut cases = vec![
         short("an OFFER goes to chaddr and yiaddr without ARP", &[HOST, end], &[HOST, end]),
         short("option 82 in front of the others is taken out", &[AGENT, HOST, end], &[HOST, end]),
-        short("option 82 between the others is taken out", &[HOST, AGENT, &vendor, end], &[HOST, &vendor, end]),
+        short(
+            "option 82 between the others is taken out",
+            &[HOST, AGENT, &vendor, end],
+            &[HOST, &vendor, end],
+        ),
         short("option 82 in last place is taken out", &[HOST, AGENT, end], &[HOST, end]),
-        short("option 82 before an option 60 of 55 octets loses none of it", &[AGENT, &vendor, end], &[&vendor, end]),
+        short(
+            "option 82 before an option 60 of 55 octets loses none of it",
+            &[AGENT, &vendor, end],
+            &[&vendor, end],
+        ),
         short("option 82 without END behind it is taken out", &[HOST, AGENT], &[HOST]),
         short("an empty option 82 is taken out", &[HOST, &[82, 0], end], &[HOST, end]),
-        short("padding around option 82 stays where it is", &[&[0], AGENT, &[0, 0], HOST, end], &[&[0, 0, 0], HOST, end]),
-        short("option 82 twice is taken out twice", &[AGENT, HOST, AGENT, end], &[HOST, end]).slow("many_options"),
+        short(
+            "padding around option 82 stays where it is",
+            &[&[0], AGENT, &[0, 0], HOST, end],
+            &[&[0, 0, 0], HOST, end],
+        ),
+        short("option 82 twice is taken out twice", &[AGENT, HOST, AGENT, end], &[HOST, end])
+            .slow("many_options"),
         short("option 82 split over two instances side by side is taken out", &[AGENT, AGENT, end], &[end])
             .slow("many_options"),
         short("option 82 behind END is not an option", &[HOST, end, AGENT], &[HOST, end, AGENT]),
-        to("a message of 300 shrinks and is padded with zeros again", 1, 300, &[AGENT, HOST, end], &[HOST, end]),
+        to(
+            "a message of 300 shrinks and is padded with zeros again",
+            1,
+            300,
+            &[AGENT, HOST, end],
+            &[HOST, end],
+        ),
         short("a message that stays above 300 is not padded", &[AGENT, &long, end], &[&long, end]),
         to("a reply on VLAN 100 is tagged again", 2, 300, &[HOST, AGENT, end], &[HOST, end]),
-        to("a reply to a doubly tagged client is tagged twice, from the servers' VRF", 3, 300, &[AGENT, end], &[end]),
-        to("a port that cannot take redirected frames gets its replies by the slow path", 4, 300, &[end], &[end])
-            .slow("no_redirect"),
+        to(
+            "a reply to a doubly tagged client is tagged twice, from the servers' VRF",
+            3,
+            300,
+            &[AGENT, end],
+            &[end],
+        ),
+        to(
+            "a port that cannot take redirected frames gets its replies by the slow path",
+            4,
+            300,
+            &[end],
+            &[end],
+        )
+        .slow("no_redirect"),
         short("any of the server ports will do, also one with clients behind it", &[HOST, end], &[HOST, end])
             .with(|spec| (spec.device, spec.destination_mac) = (C1, mac(C1))),
         short("any server of the VRF may answer", &[HOST, end], &[HOST, end])
@@ -44,23 +75,50 @@ pub fn cases(world: &World) -> Vec<Case> {
             .with(|spec| spec.checksum = Checksum::Zero),
         short("a reply whose checksum was left to the card is completed", &[HOST, end], &[HOST, end])
             .with(|spec| spec.checksum = Checksum::Partial),
-        short("Ethernet padding of a short reply does not get into the message", &[HOST, AGENT, end], &[HOST, end])
-            .with(|spec| spec.padding = vec![0xcc; 18]),
-        short("octets between the UDP and the IP length do not get into the message", &[AGENT, HOST, end], &[HOST, end])
-            .with(|spec| spec.slack = vec![0xdd; 60]),
+        short(
+            "Ethernet padding of a short reply does not get into the message",
+            &[HOST, AGENT, end],
+            &[HOST, end],
+        )
+        .with(|spec| spec.padding = vec![0xcc; 18]),
+        short(
+            "octets between the UDP and the IP length do not get into the message",
+            &[AGENT, HOST, end],
+            &[HOST, end],
+        )
+        .with(|spec| spec.slack = vec![0xdd; 60]),
     ];
     for hops in [0, 1, 16, 255] {
         let hopped = |options: &[u8]| super::patched(offer(world, 1, options, 300), 3, &[hops]);
         let expected = hopped(&[255]);
-        cases.push(delivered(world, "hops of a reply mean nothing and are kept", 1, hopped(&[255]), expected, (CLIENT, LEASED)));
+        cases.push(delivered(
+            world,
+            "hops of a reply mean nothing and are kept",
+            1,
+            hopped(&[255]),
+            expected,
+            (CLIENT, LEASED),
+        ));
     }
     // An interface whose client-side MTU is 576.
     let large = |len: usize| [&[43, 255][..], &[9; 255], &vec![0; len - 244 - 257]].concat();
     cases.extend([
         to("548 octets fit a client MTU of 576", 7, 0, &[&large(548), end], &[&large(548), end]),
-        to("549 octets do not, and the kernel fragments them for the daemon", 7, 0, &[&large(549), end], &[&large(549), end])
-            .slow("egress_mtu"),
-        to("what fits once option 82 is out is relayed", 7, 0, &[AGENT, &large(548), end], &[&large(548), end]),
+        to(
+            "549 octets do not, and the kernel fragments them for the daemon",
+            7,
+            0,
+            &[&large(549), end],
+            &[&large(549), end],
+        )
+        .slow("egress_mtu"),
+        to(
+            "what fits once option 82 is out is relayed",
+            7,
+            0,
+            &[AGENT, &large(548), end],
+            &[&large(548), end],
+        ),
     ]);
     cases.push(super::case(
         "a giaddr that stands for two interfaces is ambiguous",

@@ -6,6 +6,7 @@ use crate::lab::build::{BOOTREQUEST, Bootp};
 use crate::oracle::world::World;
 
 const HOPS: usize = 3;
+const SECS: usize = 8;
 const GIADDR: usize = 24;
 const DISCOVER: &[u8] = &[53, 1, 1, 255];
 
@@ -27,7 +28,10 @@ pub fn cases(world: &World) -> Vec<Case> {
         relayed(world, "hops 3 is below a limit of 4", 2, hops(3)),
         relayed(world, "hops 0 is below a limit of 1", 4, hops(0)),
         ok("a foreign giaddr is kept, only hops changes", chained(DISCOVER)),
-        ok("a foreign giaddr vouches for the option 82 of its relay", chained(&[53, 1, 1, 82, 4, 1, 2, 7, 7, 255])),
+        ok(
+            "a foreign giaddr vouches for the option 82 of its relay",
+            chained(&[53, 1, 1, 82, 4, 1, 2, 7, 7, 255]),
+        ),
         ok("a relay's unicast to our address is relayed", chained(DISCOVER)).with(|spec| {
             spec.destination = [192, 168, 60, 2];
             spec.destination_mac = crate::oracle::world::mac(crate::oracle::world::C0);
@@ -36,7 +40,12 @@ pub fn cases(world: &World) -> Vec<Case> {
         ok("a request from port 67 is a request", plain()).with(|spec| spec.source_port = 67),
         ok("a broadcast to our own Ethernet address is taken", plain())
             .with(|spec| spec.destination_mac = crate::oracle::world::mac(crate::oracle::world::C0)),
-        relayed(world, "a trusted interface may bring option 82 itself", 2, discover(&[53, 1, 1, 82, 3, 1, 1, 7, 255])),
+        relayed(
+            world,
+            "a trusted interface may bring option 82 itself",
+            2,
+            discover(&[53, 1, 1, 82, 3, 1, 1, 7, 255]),
+        ),
         ok("a TTL of 1 does not matter, the datagram is new", plain()).with(|spec| spec.ttl = 1),
         ok("don't fragment, type of service and identification are not taken over", plain())
             .with(|spec| (spec.fragment, spec.tos, spec.identification) = (0x4000, 0xfe, 777)),
@@ -54,11 +63,17 @@ pub fn cases(world: &World) -> Vec<Case> {
         ok("hlen 0 and another htype are relayed", patched(plain(), 1, &[32, 0])),
         ok("file and sname are not touched", patched(plain(), 44, &[0xaa; 192])),
         ok("an odd length sums right", [plain(), vec![7]].concat()),
-        ok("1472 octets fit the MTU of every server", patched(vec![plain(), vec![3; 1172]].concat(), 242, &[1])),
-        ok("1473 octets do not, and the kernel fragments them for the daemon", [plain(), vec![3; 1173]].concat())
-            .slow("egress_mtu"),
-        ok("a frame the fast path cannot read is relayed by the slow path", [plain(), vec![3; 1800]].concat())
-            .slow("too_long"),
+        ok("1472 octets fit the MTU of every server", [plain(), vec![3; 1172]].concat()),
+        ok(
+            "1473 octets do not, and the kernel fragments them for the daemon",
+            [plain(), vec![3; 1173]].concat(),
+        )
+        .slow("egress_mtu"),
+        ok(
+            "a frame the fast path cannot read is relayed by the slow path",
+            [plain(), vec![3; 1800]].concat(),
+        )
+        .slow("too_long"),
         ok("octets behind the datagram do not leave the relay", plain())
             .with(|spec| (spec.slack, spec.padding) = (vec![0xdd; 7], vec![0xcc; 18])),
         ok("a checksum left to the network card is completed", plain())
@@ -68,10 +83,29 @@ pub fn cases(world: &World) -> Vec<Case> {
             .with(|spec| spec.checksum = Checksum::Zero),
         relayed(world, "one tag is taken off and its interface found by it", 2, plain()),
         relayed(world, "two tags are taken off and their interface found by them", 3, plain()),
-        relayed(world, "the priority in a tag does not matter", 2, plain()).with(|spec| spec.tags[0].1 |= 0xf000),
+        relayed(world, "the priority in a tag does not matter", 2, plain())
+            .with(|spec| spec.tags[0].1 |= 0xf000),
         ok("VLAN 0 is a priority, not a VLAN", plain()).with(|spec| spec.tags = vec![(0x8100, 0x6000)]),
         case_unresolved(world),
+        sums_to_zero(world, "a copy's checksum that comes out as zero is sent as all ones", [0; 4]),
+        sums_to_zero(
+            world,
+            "a checksum that is zero before a server's address is added is still one",
+            world.groups[0].servers[0].address,
+        ),
     ]
+}
+
+/// A request with such `secs` that the sum over the copy for the first server, less `without`, is all ones.
+fn sums_to_zero(world: &World, name: &'static str, without: [u8; 4]) -> Case {
+    let Expect::Server(copy) = relayed(world, name, 1, discover(DISCOVER)).expect else {
+        unreachable!("a request is relayed to servers")
+    };
+    // The checksum is what the sum lacks of all ones; it goes into `secs`, which was zero.
+    let half = |octets: &[u8]| u32::from(octets[0]) << 8 | u32::from(octets[1]);
+    let lacking = half(&copy[40..42]) + half(&without[..2]) + half(&without[2..]);
+    let secs = (lacking & 0xffff) + (lacking >> 16);
+    relayed(world, name, 1, patched(discover(DISCOVER), SECS, &(secs as u16).to_be_bytes()))
 }
 
 fn zero_checksum(world: &World) -> Case {

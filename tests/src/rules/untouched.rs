@@ -36,34 +36,62 @@ pub fn cases(world: &World) -> Vec<Case> {
             },
             Expect::Ignored("not_dhcp"),
         ),
-        request("a VLAN that no interface names", &|spec| spec.tags = vec![(0x8100, 101)], Expect::Passed("no_interface")),
+        request(
+            "a VLAN that no interface names",
+            &|spec| spec.tags = vec![(0x8100, 101)],
+            Expect::Passed("no_interface"),
+        ),
         request(
             "an inner VLAN that no interface names",
             &|spec| spec.tags = vec![(0x88a8, 200), (0x8100, 31)],
             Expect::Passed("no_interface"),
         ),
-        request("a request on a port with servers only", &|spec| spec.device = S0, Expect::Passed("no_interface")),
+        request(
+            "a request on a port with servers only",
+            &|spec| spec.device = S0,
+            Expect::Passed("no_interface"),
+        ),
         request(
             "a broadcast to somebody else's Ethernet address",
             &|spec| spec.destination_mac = [2, 9, 9, 9, 9, 9],
             Expect::Passed("other_host"),
         ),
-        request("three tags are more than a relay reads", &|spec| spec.tags = vec![(0x8100, 1); 3], Expect::Ignored("not_ipv4")),
+        request(
+            "three tags are more than a relay reads",
+            &|spec| spec.tags = vec![(0x8100, 1); 3],
+            Expect::Ignored("not_ipv4"),
+        ),
         request("an unknown tag", &|spec| spec.tags = vec![(0x9100, 1)], Expect::Ignored("not_ipv4")),
         request("ARP", &|spec| spec.ethertype = 0x0806, Expect::Ignored("not_ipv4")),
         request("IPv6", &|spec| spec.ethertype = 0x86dd, Expect::Ignored("not_ipv4")),
-        request("version 6 under the EtherType of IPv4", &|spec| spec.version_ihl = 0x65, Expect::Ignored("not_ipv4")),
+        request(
+            "version 6 under the EtherType of IPv4",
+            &|spec| spec.version_ihl = 0x65,
+            Expect::Ignored("not_ipv4"),
+        ),
         request("a header length below 20", &|spec| spec.version_ihl = 0x44, Expect::Ignored("not_ipv4")),
         request("TCP to port 67", &|spec| spec.protocol = 6, Expect::Ignored("not_udp")),
         request("a later fragment has no ports", &|spec| spec.fragment = 0x2001, Expect::Ignored("not_udp")),
         request("the last fragment has no ports", &|spec| spec.fragment = 0x00b9, Expect::Ignored("not_udp")),
         request("DNS", &|spec| spec.destination_port = 53, Expect::Ignored("not_dhcp")),
         request("port 68", &|spec| spec.destination_port = 68, Expect::Ignored("not_dhcp")),
-        request("a first fragment waits for the others", &|spec| spec.fragment = 0x2000, Expect::SlowPath("fragment")),
+        request(
+            "a first fragment waits for the others",
+            &|spec| spec.fragment = 0x2000,
+            Expect::SlowPath("fragment"),
+        ),
         // The daemon has taken the options out by the time it asks; what still has some has a damaged header.
-        request("IP options go to the slow path", &|spec| spec.ip_options = vec![0x94, 4, 0, 0], Expect::Dropped("ip_checksum"))
-            .slow("ip_options"),
-        request("40 octets of IP options go there too", &|spec| spec.ip_options = vec![1; 40], Expect::Dropped("ip_checksum"))
-            .slow("ip_options"),
+        request(
+            "IP options go to the slow path",
+            &|spec| spec.ip_options = vec![0x94, 4, 0, 0],
+            Expect::Dropped("ip_checksum"),
+        )
+        .slow("ip_options"),
+        request(
+            "40 octets of IP options go there too",
+            &|spec| spec.ip_options = vec![1; 40],
+            Expect::Dropped("ip_checksum"),
+        )
+        .slow("ip_options"),
     ]
 }
