@@ -9,7 +9,7 @@ const FRAMES: usize = 40_000;
 
 #[test]
 fn rules_and_oracle_agree_on_every_generated_frame() {
-    let seed = std::env::var("RELAY_SEED").ok().map_or(SEED, |text| text.parse().expect("a decimal number"));
+    let seed = setting("RELAY_SEED", SEED);
     let totals = check::oracle(seed, FRAMES).unwrap_or_else(|difference| panic!("{difference}"));
     println!("{FRAMES} frames, seed {seed:#x}\n{}", check::table(&totals));
     for verdict in ["to servers", "to client", "untrusted_option82", "malformed_options", "transit"] {
