@@ -194,8 +194,21 @@ mod tests {
             assert!(redirect_target_by_kind(kind), "{kind:?}");
         }
         for kind in [
-            "vlan", "bridge", "vxlan", "vrf", "macvlan", "macvtap", "dummy", "ipvlan", "gre", "gretap", "geneve",
-            "team", "wireguard", "netkit", "a-kind-of-2030",
+            "vlan",
+            "bridge",
+            "vxlan",
+            "vrf",
+            "macvlan",
+            "macvtap",
+            "dummy",
+            "ipvlan",
+            "gre",
+            "gretap",
+            "geneve",
+            "team",
+            "wireguard",
+            "netkit",
+            "a-kind-of-2030",
         ] {
             assert!(!redirect_target_by_kind(Some(kind)), "{kind}");
         }
