@@ -18,7 +18,7 @@ use std::{
 use aya::maps::{MapData, RingBuf};
 
 pub use relay::Relayer;
-pub use state::State;
+pub use state::{State, View};
 
 use crate::socket::{PortSocket, SocketError};
 use worker::{Change, Worker};

@@ -1,0 +1,93 @@
+//! The daemon: starts both paths, follows every change of the machine, and ends leaving nothing behind.
+
+mod answers;
+mod error;
+mod paths;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+
+pub use error::DaemonError;
+
+use crate::{
+    config::{Config, Machine},
+    control,
+    nexthop::{Options as WatchOptions, Resolution, Snapshot, Watcher},
+    plan,
+};
+use answers::Answers;
+use paths::{Paths, Redirects};
+
+/// How long start-up waits for servers to answer ARP. One that is dead must not keep the relay from starting; it is
+/// served by the slow path until it answers.
+const RESOLUTION_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What `run` is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+}
+
+/// Reads the configuration, relays until SIGTERM or SIGINT, and takes everything down again.
+pub async fn run(options: Options) -> Result<(), DaemonError> {
+    let config = Config::load(&options.config)?;
+    let machine = Machine::read().map_err(DaemonError::Machine)?;
+    let config = config.resolve(&machine)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut terminated = signal(SignalKind::terminate()).map_err(DaemonError::Signal)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(DaemonError::Signal)?;
+
+    let (watcher, mut machine) = Watcher::start(plan::targets(&config), WatchOptions::default()).await?;
+    settle(&mut machine).await;
+    let (features, mut redirects) = Redirects::watch().await;
+    let first = machine.borrow_and_update().clone();
+    let mut paths = Paths::start(config, &first, &redirects)?;
+    let answers = Arc::new(Answers::new(&options.config, &paths, &first));
+    let control = control::serve(&paths.config().relay.control_socket, answers.clone()).await?;
+
+    tracing::info!(fast_path = paths.is_fast(), "ready");
+    notify(&[sd_notify::NotifyState::Ready]);
+    loop {
+        tokio::select! {
+            _ = terminated.recv() => break,
+            _ = interrupted.recv() => break,
+            changed = machine.changed() => if changed.is_err() { return Err(DaemonError::WatcherEnded) },
+            () = redirects.changed() => {}
+        }
+        let snapshot = machine.borrow_and_update().clone();
+        paths.follow(&snapshot, &redirects);
+        answers.update(&paths, &snapshot);
+    }
+    tracing::info!("ending");
+    notify(&[sd_notify::NotifyState::Stopping]);
+    drop(control);
+    drop(paths);
+    drop(features);
+    watcher.shutdown().await?;
+    Ok(())
+}
+
+/// Waits until every server has been found or given up, but not for long.
+async fn settle(machine: &mut tokio::sync::watch::Receiver<Arc<Snapshot>>) {
+    let settled = machine.wait_for(|snapshot| {
+        snapshot.next_hops.values().all(|resolution| matches!(resolution, Resolution::Resolved(_)))
+    });
+    match timeout(RESOLUTION_PATIENCE, settled).await {
+        Ok(_) => {}
+        Err(_) => tracing::info!("not every server has a next hop yet; those that have none go by the slow path"),
+    }
+}
+
+/// Tells systemd; without systemd there is nobody to tell.
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd could not be notified");
+    }
+}

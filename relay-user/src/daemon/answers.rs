@@ -1,0 +1,257 @@
+//! What the daemon says about itself: gathered on every change, so that an answer never waits for the daemon's work.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock, atomic::Ordering},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use bytemuck::Zeroable as _;
+use relay_common::{Reason, abi::Counters};
+use serde_json::Value;
+
+use super::paths::Paths;
+use crate::{
+    config::ResolvedConfig,
+    control::{
+        Command, Source,
+        model::{
+            Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus, ServerPath,
+            ServerStatus, Stats, Status, messages, reasons,
+        },
+    },
+    fastpath::{Mode, counters::Reader},
+    nexthop::{Resolution, Snapshot, Target, Unresolved},
+    plan::Plan,
+    slowpath::State,
+    tables::ServerState,
+};
+
+/// Answers the control socket.
+pub(super) struct Answers {
+    path: PathBuf,
+    started: Instant,
+    started_unix: u64,
+    state: Arc<State>,
+    kernel: Option<Arc<Reader>>,
+    present: RwLock<Present>,
+}
+
+/// What `status` says, but for the time.
+#[derive(Default)]
+struct Present {
+    fast_path: Option<FastPathStatus>,
+    ports: Vec<PortStatus>,
+    interfaces: Vec<InterfaceStatus>,
+    groups: Vec<GroupStatus>,
+}
+
+impl Answers {
+    pub(super) fn new(path: &Path, paths: &Paths, machine: &Snapshot) -> Self {
+        let answers = Self {
+            path: path.to_owned(),
+            started: Instant::now(),
+            started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            state: Arc::clone(paths.state()),
+            kernel: paths.kernel_counters().map(Arc::clone),
+            present: RwLock::default(),
+        };
+        answers.update(paths, machine);
+        answers
+    }
+
+    /// Takes over the present state of the daemon.
+    pub(super) fn update(&self, paths: &Paths, machine: &Snapshot) {
+        let present = Present::gather(paths, machine);
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = present;
+    }
+
+    fn status(&self) -> Option<Status> {
+        let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started_unix: self.started_unix,
+            uptime_seconds: self.started.elapsed().as_secs(),
+            config: self.path.display().to_string(),
+            fast_path: present.fast_path.clone()?,
+            ports: present.ports.clone(),
+            interfaces: present.interfaces.clone(),
+            groups: present.groups.clone(),
+        })
+    }
+
+    fn stats(&self) -> Result<Stats, String> {
+        let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+        let nobody = self.counters(0)?;
+        let mut punts_lost = nobody.fast.punts_lost;
+        let mut interfaces = Vec::new();
+        for interface in &present.interfaces {
+            let both = self.counters(interface.index)?;
+            punts_lost += both.fast.punts_lost;
+            interfaces.push(InterfaceStats {
+                index: interface.index,
+                name: interface.name.clone(),
+                vlan: interface.vlan.clone(),
+                requests: messages(|slot| both.count(|counters| counters.requests[slot])),
+                replies: messages(|slot| both.count(|counters| counters.replies[slot])),
+                reasons: both.reasons(),
+            });
+        }
+        Ok(Stats {
+            interfaces,
+            unattributed: nobody.reasons(),
+            copies: nobody.count(|counters| counters.copies),
+            send_errors: self.state.send_errors.load(Ordering::Relaxed),
+            receive_drops: self.state.receive_drops.load(Ordering::Relaxed),
+            punts: self.state.punts.load(Ordering::Relaxed),
+            punts_lost,
+        })
+    }
+
+    fn counters(&self, interface: u32) -> Result<Both, String> {
+        let fast = match &self.kernel {
+            Some(reader) => reader.counters(interface).map_err(|error| error.to_string())?,
+            None => Counters::zeroed(),
+        };
+        Ok(Both { fast, slow: self.state.counters(interface) })
+    }
+}
+
+impl Source for Answers {
+    fn answer(&self, command: Command) -> Result<Value, String> {
+        let json = match command {
+            Command::Status => serde_json::to_value(self.status()),
+            Command::Stats => serde_json::to_value(self.stats()?),
+        };
+        json.map_err(|error| format!("the answer cannot be written as JSON: {error}"))
+    }
+}
+
+/// The counters of one interface by both paths.
+struct Both {
+    fast: Counters,
+    slow: Counters,
+}
+
+impl Both {
+    fn count(&self, of: impl Fn(&Counters) -> u64) -> Count {
+        Count { fast: of(&self.fast), slow: of(&self.slow) }
+    }
+
+    fn reasons(&self) -> std::collections::BTreeMap<String, Count> {
+        reasons(|reason: Reason| self.count(|counters| counters.reasons[reason.index()]))
+    }
+}
+
+impl Present {
+    fn gather(paths: &Paths, machine: &Snapshot) -> Self {
+        let config = paths.config();
+        let plan = paths.plan();
+        Self {
+            fast_path: Some(FastPathStatus {
+                setting: config.relay.fast_path.to_string(),
+                active: paths.is_fast(),
+                note: paths.note().map(str::to_owned),
+            }),
+            ports: plan.ports.iter().map(|(ifindex, port)| {
+                let (mode, note) = paths.port_mode(*ifindex);
+                PortStatus {
+                    name: port.name.clone(),
+                    ifindex: *ifindex,
+                    mode: match mode {
+                        Some(Mode::Native) => PortMode::Native,
+                        Some(Mode::Generic) => PortMode::Generic,
+                        None => PortMode::Off,
+                    },
+                    clients: port.clients,
+                    servers: port.servers,
+                    note: note.map(str::to_owned),
+                }
+            }).collect(),
+            interfaces: interfaces(config, plan),
+            groups: groups(config, plan, machine, paths.is_fast()),
+        }
+    }
+}
+
+fn interfaces(config: &ResolvedConfig, plan: &Plan) -> Vec<InterfaceStatus> {
+    (1u32..)
+        .zip(&config.interfaces)
+        .map(|(index, interface)| InterfaceStatus {
+            index,
+            name: interface.name.clone(),
+            vlan: interface.vlan.outer.map(|_| interface.vlan.to_string()),
+            address: interface.address,
+            giaddr: interface.giaddr,
+            group: config.groups.get(interface.group).map_or_else(String::new, |group| group.name.clone()),
+            relays: !plan.idle.contains_key(&index),
+            note: plan.idle.get(&index).cloned(),
+        })
+        .collect()
+}
+
+fn groups(config: &ResolvedConfig, plan: &Plan, machine: &Snapshot, is_fast: bool) -> Vec<GroupStatus> {
+    config
+        .groups
+        .iter()
+        .zip(&plan.tables.groups)
+        .map(|(group, state)| GroupStatus {
+            name: group.name.clone(),
+            vrf: state.vrf.clone(),
+            servers: state
+                .servers
+                .iter()
+                .map(|server| {
+                    let target = Target { vrf: state.vrf.clone(), server: server.address };
+                    server_status(server, machine.next_hops.get(&target), is_fast)
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+fn server_status(server: &ServerState, resolution: Option<&Resolution>, is_fast: bool) -> ServerStatus {
+    let hop = resolution.and_then(Resolution::next_hop);
+    let (path, reason) = match resolution {
+        Some(Resolution::Resolved(hop)) => match server.hop {
+            Some(_) if !is_fast => (ServerPath::Slow, None),
+            Some(found) if found.redirect => (ServerPath::Fast, None),
+            _ => (ServerPath::Slow, Some(format!("{} does not take redirected frames", hop.device))),
+        },
+        Some(Resolution::Unresolved(why)) => (path_without_hop(why), Some(why.to_string())),
+        None => (ServerPath::Slow, Some("not looked up yet".to_owned())),
+    };
+    ServerStatus {
+        address: server.address,
+        path,
+        device: hop.map(|hop| hop.device.clone()),
+        gateway: hop.and_then(|hop| match hop.gateway {
+            IpAddr::V4(gateway) if gateway != server.address => Some(gateway),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        }),
+        mac: hop.map(|hop| {
+            let octets: Vec<String> = hop.next_mac.iter().map(|octet| format!("{octet:02x}")).collect();
+            octets.join(":")
+        }),
+        reason,
+    }
+}
+
+fn path_without_hop(why: &Unresolved) -> ServerPath {
+    match why {
+        Unresolved::NeighbourPending { .. }
+        | Unresolved::NeighbourFailed { .. }
+        | Unresolved::NotEthernet { .. }
+        | Unresolved::Encapsulated { .. } => ServerPath::Slow,
+        Unresolved::NoVrf { .. }
+        | Unresolved::NoRoute
+        | Unresolved::Blackhole
+        | Unresolved::Unreachable
+        | Unresolved::Prohibited
+        | Unresolved::LocalAddress
+        | Unresolved::NotUnicast
+        | Unresolved::LinkDown { .. } => ServerPath::None,
+    }
+}

@@ -1,0 +1,246 @@
+//! Both paths together: what is attached where, and how a change of the machine reaches them in the right order.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::DaemonError;
+use crate::{
+    config::{FastPath, ResolvedConfig, XdpMode},
+    fastpath::{Attachment, FastPathError, Mode, Object, Sizes, counters::Reader, selftest},
+    nexthop::Snapshot,
+    plan::{self, Plan},
+    slowpath::{SlowPath, State, View},
+    socket::PortSocket,
+};
+
+mod redirects;
+
+pub(super) use redirects::Redirects;
+
+/// The fast path and the slow path of a running daemon.
+pub(super) struct Paths {
+    config: ResolvedConfig,
+    state: Arc<State>,
+    plan: Plan,
+    slow: SlowPath,
+    listening: BTreeSet<u32>,
+    fast: Option<Fast>,
+    /// Why the fast path is off although it was wanted.
+    note: Option<String>,
+}
+
+struct Fast {
+    object: Object,
+    modes: Vec<Mode>,
+    attached: BTreeMap<u32, Attachment>,
+    refused: BTreeMap<u32, String>,
+}
+
+impl Paths {
+    /// Starts both. On an error everything is taken down again.
+    pub(super) fn start(
+        config: ResolvedConfig,
+        machine: &Snapshot,
+        redirects: &Redirects,
+    ) -> Result<Self, DaemonError> {
+        let wanted = config.relay.fast_path;
+        let (fast, note) = match wanted {
+            FastPath::Off => (None, None),
+            FastPath::Require => (Some(Fast::load(&config)?), None),
+            FastPath::Prefer => match Fast::load(&config) {
+                Ok(fast) => (Some(fast), None),
+                Err(error) => {
+                    tracing::warn!("going on without the fast path: {error}");
+                    (None, Some(error.to_string()))
+                }
+            },
+        };
+        let state = Arc::new(State::default());
+        let groups: Vec<_> =
+            config.groups.iter().map(|group| group.vrf.as_ref().map(|vrf| vrf.name.clone())).collect();
+        let slow = SlowPath::start(Arc::clone(&state), &groups, config.relay.dscp)?;
+        let mut paths = Self {
+            config,
+            state,
+            plan: Plan::default(),
+            slow,
+            listening: BTreeSet::new(),
+            fast,
+            note,
+        };
+        if let Some(ring) = paths.fast.as_mut().and_then(|fast| fast.object.take_punted()) {
+            paths.slow.take_punted(ring).map_err(DaemonError::SlowPath)?;
+        }
+        paths.adopt(machine, redirects)?;
+        // Which devices take redirected frames depends on the modes the ports have got.
+        paths.adopt(machine, redirects)?;
+        if wanted == FastPath::Require
+            && let Some((ifindex, why)) = paths.fast.as_ref().and_then(|fast| fast.refused.iter().next())
+        {
+            tracing::debug!(ifindex, "start-up ends: the fast path is required on every port");
+            return Err(FastPathError::Refused(why.clone()).into());
+        }
+        Ok(paths)
+    }
+
+    /// Brings both paths to what the machine now is. What cannot be done is logged: the rest goes on.
+    pub(super) fn follow(&mut self, machine: &Snapshot, redirects: &Redirects) {
+        if let Err(error) = self.adopt(machine, redirects) {
+            tracing::error!("a change of the machine could not be followed: {error}");
+        }
+    }
+
+    fn adopt(&mut self, machine: &Snapshot, redirects: &Redirects) -> Result<(), DaemonError> {
+        let native = self.fast.as_ref().is_some_and(Fast::may_be_native);
+        let next = plan::make(&self.config, machine, &|ifindex| !native || redirects.takes(ifindex, machine));
+        if next == self.plan && self.listening.iter().eq(next.ports.keys()) {
+            return Ok(());
+        }
+        for (index, why) in &next.idle {
+            if self.plan.idle.get(index) != Some(why) {
+                tracing::warn!(interface = index, "not relaying: {why}");
+            }
+        }
+        if let Some(fast) = &mut self.fast {
+            fast.object.apply(&self.plan.tables, &next.tables)?;
+        }
+        self.plan = next;
+        self.publish();
+        self.open_ports()?;
+        self.attach_ports();
+        self.publish();
+        Ok(())
+    }
+
+    fn publish(&self) {
+        let fast_ports = self.fast.as_ref().map(|fast| fast.attached.keys().copied().collect());
+        self.state.publish(View {
+            tables: Arc::new(self.plan.tables.clone()),
+            fast_ports: fast_ports.unwrap_or_default(),
+        });
+    }
+
+    /// The slow path listens before XDP is attached and after it has been taken off: there is no moment without one.
+    fn open_ports(&mut self) -> Result<(), DaemonError> {
+        let wanted: BTreeSet<u32> = self.plan.ports.keys().copied().collect();
+        for ifindex in self.listening.difference(&wanted) {
+            self.slow.ignore(*ifindex).map_err(DaemonError::SlowPath)?;
+        }
+        for ifindex in wanted.difference(&self.listening) {
+            self.slow.listen(PortSocket::open(*ifindex)?).map_err(DaemonError::SlowPath)?;
+        }
+        self.listening = wanted;
+        Ok(())
+    }
+
+    fn attach_ports(&mut self) {
+        let Some(fast) = &mut self.fast else { return };
+        let gone: Vec<u32> =
+            fast.attached.keys().filter(|ifindex| !self.plan.ports.contains_key(ifindex)).copied().collect();
+        for ifindex in gone {
+            if let Some(attachment) = fast.attached.remove(&ifindex)
+                && let Err(error) = fast.object.detach(attachment)
+            {
+                tracing::debug!(ifindex, "the program was gone from the port already: {error}");
+            }
+        }
+        fast.refused.retain(|ifindex, _| self.plan.ports.contains_key(ifindex));
+        for (ifindex, port) in &self.plan.ports {
+            if fast.attached.contains_key(ifindex) || fast.refused.contains_key(ifindex) {
+                continue;
+            }
+            match fast.object.attach(&port.name, *ifindex, &fast.modes) {
+                Ok(attachment) => {
+                    tracing::info!(port = port.name, mode = attachment.mode.label(), "fast path attached");
+                    fast.attached.insert(*ifindex, attachment);
+                }
+                Err(error) => {
+                    tracing::warn!("{error}; the port is served by the slow path");
+                    fast.refused.insert(*ifindex, error.to_string());
+                }
+            }
+        }
+    }
+
+    pub(super) fn config(&self) -> &ResolvedConfig {
+        &self.config
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    pub(super) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Whether the fast path is there.
+    pub(super) fn is_fast(&self) -> bool {
+        self.fast.is_some()
+    }
+
+    /// How a port is served, and why not by XDP if that was wanted.
+    pub(super) fn port_mode(&self, ifindex: u32) -> (Option<Mode>, Option<&str>) {
+        let Some(fast) = &self.fast else { return (None, None) };
+        let refused = fast.refused.get(&ifindex).map(String::as_str);
+        (fast.attached.get(&ifindex).map(|attachment| attachment.mode), refused)
+    }
+
+    /// The kernel's counters, if the fast path is there.
+    pub(super) fn kernel_counters(&self) -> Option<&Arc<Reader>> {
+        self.fast.as_ref().map(|fast| fast.object.counters())
+    }
+}
+
+impl Fast {
+    fn load(config: &ResolvedConfig) -> Result<Self, FastPathError> {
+        let wanted: &[Mode] = match config.relay.xdp_mode {
+            XdpMode::Auto => &[Mode::Native, Mode::Generic],
+            XdpMode::Native => &[Mode::Native],
+            XdpMode::Generic => &[Mode::Generic],
+        };
+        let mut modes = Vec::new();
+        let mut failure = None;
+        for &mode in wanted {
+            match selftest::run(mode) {
+                Ok(()) => modes.push(mode),
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    failure = Some(error);
+                }
+            }
+        }
+        if let Some(error) = failure.filter(|_| modes.is_empty()) {
+            return Err(error);
+        }
+        let object = Object::load(sizes(config), Some(&config.relay.bpffs_dir))?;
+        Ok(Self { object, modes, attached: BTreeMap::new(), refused: BTreeMap::new() })
+    }
+
+    /// Whether frames may be redirected by a driver, which not every device can take.
+    fn may_be_native(&self) -> bool {
+        if self.attached.is_empty() {
+            self.modes.contains(&Mode::Native)
+        } else {
+            self.attached.values().any(|attachment| attachment.mode == Mode::Native)
+        }
+    }
+}
+
+/// Room for the configuration, and for addresses and ports that come while the daemon runs.
+fn sizes(config: &ResolvedConfig) -> Sizes {
+    let interfaces = config.interfaces.len() as u32;
+    let servers: usize = config.groups.iter().map(|group| group.servers.len()).sum();
+    Sizes {
+        interfaces,
+        groups: config.groups.len() as u32,
+        ports: 2 * (interfaces + servers as u32 + config.upstreams.len() as u32) + 64,
+        addresses: 4 * (interfaces + servers as u32) + 4096,
+    }
+}
