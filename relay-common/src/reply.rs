@@ -43,7 +43,7 @@ fn interface_of<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) -> Result
         return Err(Reason::ReplyFromClientPort);
     }
     let sender = AddressKey { vrf: packet.port.vrf, address: packet.source };
-    if !env.address(sender).is_some_and(|found| found.server != 0) {
+    if env.address(sender).is_none_or(|found| found.server == 0) {
         return Err(Reason::UnknownServer);
     }
     let giaddr = frame.read::<4>(frame.offset(packet.message()) + bootp::GIADDR).ok_or(Reason::Truncated)?;

@@ -3,7 +3,7 @@
 
 use relay_common::{
     Reason,
-    abi::{Counters, REASON_SLOTS, MESSAGE_SLOTS, message_slot},
+    abi::{Counters, MESSAGE_SLOTS, REASON_SLOTS, message_slot},
 };
 
 use crate::maps::COUNTERS;

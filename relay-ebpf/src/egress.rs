@@ -4,7 +4,10 @@
 //! frame of a batch decides the program for the whole batch of a device. It must not read `ingress_ifindex`: before
 //! Linux 6.1.115 that field is not set here.
 
-use aya_ebpf::{bindings::xdp_action::{XDP_DROP, XDP_PASS}, programs::XdpContext};
+use aya_ebpf::{
+    bindings::xdp_action::{XDP_DROP, XDP_PASS},
+    programs::XdpContext,
+};
 use relay_common::{
     Token,
     abi::{MAX_SERVERS, SERVED_SLOTS, Slot},

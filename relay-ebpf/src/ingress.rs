@@ -1,6 +1,9 @@
 //! From the verdict of the rules to an XDP action.
 
-use aya_ebpf::{bindings::xdp_action::{XDP_DROP, XDP_PASS}, programs::XdpContext};
+use aya_ebpf::{
+    bindings::xdp_action::{XDP_DROP, XDP_PASS},
+    programs::XdpContext,
+};
 use relay_common::{Class, Token, Verdict, abi::MAX_SERVERS, mark_copies};
 
 use crate::{

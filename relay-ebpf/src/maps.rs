@@ -8,7 +8,9 @@ use aya_ebpf::{
 };
 use relay_common::{
     Bucket,
-    abi::{Address, AddressKey, Counters, Interface, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot},
+    abi::{
+        Address, AddressKey, Counters, Interface, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
+    },
 };
 
 /// What a port and VLAN is to the relay.

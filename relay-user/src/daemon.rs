@@ -44,13 +44,15 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(DaemonError::Signal)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(DaemonError::Signal)?;
 
+    // First of all, so that a second daemon finds out before it touches what the first one has pinned.
+    let claim = control::claim(&config.relay.control_socket).await?;
     let (watcher, mut machine) = Watcher::start(plan::targets(&config), WatchOptions::default()).await?;
     settle(&mut machine).await;
     let (features, mut redirects) = Redirects::watch().await;
     let first = machine.borrow_and_update().clone();
     let mut paths = Paths::start(config, &first, &redirects)?;
     let answers = Arc::new(Answers::new(&options.config, &paths, &first));
-    let control = control::serve(&paths.config().relay.control_socket, answers.clone()).await?;
+    let control = claim.serve(answers.clone());
 
     tracing::info!(fast_path = paths.is_fast(), "ready");
     notify(&[sd_notify::NotifyState::Ready]);
@@ -81,7 +83,9 @@ async fn settle(machine: &mut tokio::sync::watch::Receiver<Arc<Snapshot>>) {
     });
     match timeout(RESOLUTION_PATIENCE, settled).await {
         Ok(_) => {}
-        Err(_) => tracing::info!("not every server has a next hop yet; those that have none go by the slow path"),
+        Err(_) => {
+            tracing::info!("not every server has a next hop yet; those that have none go by the slow path")
+        }
     }
 }
 

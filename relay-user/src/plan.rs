@@ -3,7 +3,10 @@
 //! A pure function of both, called again on every change of the machine: what the relay does can then never depend on
 //! the order in which things happened.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use relay_common::{
     abi::{Address, AddressKey, Interface, Port, PortKey, flag},
@@ -189,6 +192,14 @@ fn addresses(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
     for group in &config.groups {
         for server in &group.servers {
             entry(table, table_of(group.vrf.as_ref()), server.address).server = 1;
+        }
+    }
+    // A client must not pass for a relay by a giaddr of ours, whichever VRF that lives in.
+    let client_vrfs: BTreeSet<u32> =
+        config.interfaces.iter().map(|client| table_of(client.vrf.as_ref())).collect();
+    for vrf in client_vrfs {
+        for interface in &config.interfaces {
+            entry(table, vrf, interface.giaddr).local = 1;
         }
     }
     for (index, interface) in (1u32..).zip(&config.interfaces) {

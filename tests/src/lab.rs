@@ -82,9 +82,13 @@ impl Lab {
             "ip link add {a_name} address {a_mac} type veth peer name {b_name} address {b_mac} netns {}",
             b.kernel_name()
         ))?;
-        for (host, name) in [(a, a_name), (b, b_name)] {
-            host.offload(name, "gro", true)?;
+        let ends = [(a, a_name), (b, b_name)];
+        for (host, name) in ends {
             host.run(&format!("ip link set {name} up"))?;
+        }
+        // Only on a port that is up does the kernel tell the other end that it takes redirected frames now.
+        for (host, name) in ends {
+            host.offload(name, "gro", true)?;
         }
         Ok(())
     }

@@ -11,3 +11,4 @@ pub mod host;
 pub mod kernel;
 pub mod oracle;
 pub mod rules;
+pub mod subject;

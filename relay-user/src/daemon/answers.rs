@@ -17,8 +17,8 @@ use crate::{
     control::{
         Command, Source,
         model::{
-            Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus, ServerPath,
-            ServerStatus, Stats, Status, messages, reasons,
+            Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus,
+            ServerPath, ServerStatus, Stats, Status, messages, reasons,
         },
     },
     fastpath::{Mode, counters::Reader},
@@ -155,21 +155,25 @@ impl Present {
                 active: paths.is_fast(),
                 note: paths.note().map(str::to_owned),
             }),
-            ports: plan.ports.iter().map(|(ifindex, port)| {
-                let (mode, note) = paths.port_mode(*ifindex);
-                PortStatus {
-                    name: port.name.clone(),
-                    ifindex: *ifindex,
-                    mode: match mode {
-                        Some(Mode::Native) => PortMode::Native,
-                        Some(Mode::Generic) => PortMode::Generic,
-                        None => PortMode::Off,
-                    },
-                    clients: port.clients,
-                    servers: port.servers,
-                    note: note.map(str::to_owned),
-                }
-            }).collect(),
+            ports: plan
+                .ports
+                .iter()
+                .map(|(ifindex, port)| {
+                    let (mode, note) = paths.port_mode(*ifindex);
+                    PortStatus {
+                        name: port.name.clone(),
+                        ifindex: *ifindex,
+                        mode: match mode {
+                            Some(Mode::Native) => PortMode::Native,
+                            Some(Mode::Generic) => PortMode::Generic,
+                            None => PortMode::Off,
+                        },
+                        clients: port.clients,
+                        servers: port.servers,
+                        note: note.map(str::to_owned),
+                    }
+                })
+                .collect(),
             interfaces: interfaces(config, plan),
             groups: groups(config, plan, machine, paths.is_fast()),
         }

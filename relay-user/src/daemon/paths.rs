@@ -61,15 +61,8 @@ impl Paths {
         let groups: Vec<_> =
             config.groups.iter().map(|group| group.vrf.as_ref().map(|vrf| vrf.name.clone())).collect();
         let slow = SlowPath::start(Arc::clone(&state), &groups, config.relay.dscp)?;
-        let mut paths = Self {
-            config,
-            state,
-            plan: Plan::default(),
-            slow,
-            listening: BTreeSet::new(),
-            fast,
-            note,
-        };
+        let mut paths =
+            Self { config, state, plan: Plan::default(), slow, listening: BTreeSet::new(), fast, note };
         if let Some(ring) = paths.fast.as_mut().and_then(|fast| fast.object.take_punted()) {
             paths.slow.take_punted(ring).map_err(DaemonError::SlowPath)?;
         }

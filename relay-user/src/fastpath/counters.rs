@@ -19,8 +19,7 @@ impl TryFrom<Map> for Reader {
 impl Reader {
     /// The counters of an interface, 0 for what belongs to none.
     pub fn counters(&self, interface: u32) -> Result<Counters, FastPathError> {
-        let values =
-            self.0.get(&interface, 0).map_err(|source| FastPathError::map("counters", source))?;
+        let values = self.0.get(&interface, 0).map_err(|source| FastPathError::map("counters", source))?;
         Ok(values.iter().fold(bytemuck::Zeroable::zeroed(), |sum, value| add(sum, &value.0)))
     }
 }

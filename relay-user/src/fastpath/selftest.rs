@@ -102,7 +102,12 @@ fn discover() -> Vec<u8> {
     message[..4].copy_from_slice(&[bootp::BOOTREQUEST, bootp::ETHERNET, eth::ADDRESS_LEN as u8, 0]);
     message[bootp::CHADDR..bootp::CHADDR + 6].copy_from_slice(&[2, 0, 0, 0, 0, 9]);
     message[bootp::COOKIE..bootp::OPTIONS].copy_from_slice(&bootp::MAGIC);
-    message[bootp::OPTIONS..bootp::OPTIONS + 4].copy_from_slice(&[bootp::option::MESSAGE_TYPE, 1, 1, bootp::option::END]);
+    message[bootp::OPTIONS..bootp::OPTIONS + 4].copy_from_slice(&[
+        bootp::option::MESSAGE_TYPE,
+        1,
+        1,
+        bootp::option::END,
+    ]);
     let length = (udp::HEADER_LEN + message.len()) as u16;
     let total = length + ipv4::HEADER_LEN as u16;
     let mut header = [0; ipv4::HEADER_LEN];

@@ -23,6 +23,11 @@ pub trait Relay: Sync {
     /// Starts it between one client interface and `servers`; it relays when this returns.
     fn start(&self, host: &Namespace, ports: &Ports<'_>, servers: &[Ipv4Addr]) -> Result<Proc>;
 
+    /// Called before the relays that were started are ended, to ask them how it went.
+    fn before_end(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether it also relays a client's unicast to a server that only passes through the router, on top of the router
     /// forwarding it. A good relay leaves those alone.
     fn relays_transit(&self) -> bool {

@@ -127,6 +127,7 @@ pub fn life_of_a_client(topology: &Topology, relay: &dyn Relay, kind: ClientKind
     finish(topology, &at_servers)?;
     let (at_servers, at_client) = settled(&at_servers, &at_client)?;
 
+    relay.before_end()?;
     drop(relays);
     Ok(Observed {
         leased,

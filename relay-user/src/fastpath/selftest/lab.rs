@@ -1,9 +1,6 @@
 //! Two pairs of veth in the network namespace of the calling thread: a client's link and a server's.
 
-use std::{
-    os::fd::AsFd as _,
-    time::Instant,
-};
+use std::{os::fd::AsFd as _, time::Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rtnetlink::{LinkUnspec, LinkVeth};
@@ -46,7 +43,9 @@ impl Lab {
 
     /// Sends a frame as the client.
     pub(super) fn send(&self, frame: &[u8]) -> Result<(), String> {
-        self.sender.send(self.client.far, frame).map_err(|error| format!("the request cannot be sent: {error}"))
+        self.sender
+            .send(self.client.far, frame)
+            .map_err(|error| format!("the request cannot be sent: {error}"))
     }
 
     /// The next DHCP frame that arrives at the servers' end, if one does before the deadline.
@@ -74,7 +73,8 @@ async fn link(handle: &rtnetlink::Handle, near: &str, far: &str) -> Result<Link,
     handle.link().add(LinkVeth::new(near, far).build()).execute().await.map_err(failed)?;
     let mut ends = [0; 2];
     for (end, name) in ends.iter_mut().zip([near, far]) {
-        *end = nix::net::if_::if_nametoindex(name).map_err(|error| format!("{name} is not there: {error}"))?;
+        *end =
+            nix::net::if_::if_nametoindex(name).map_err(|error| format!("{name} is not there: {error}"))?;
         let up = LinkUnspec::new_with_index(*end).up().build();
         handle.link().set(up).execute().await.map_err(failed)?;
     }
