@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use relay_user::control::{self, Command as Question, model::Stats};
 
 use crate::lab::relay::{Ports, Relay};
@@ -123,15 +123,11 @@ pub fn stats(socket: &Path) -> Result<Stats> {
     serde_json::from_value(answer).context("the answer to `stats`")
 }
 
-/// The binary that cargo built beside this test.
+/// The binary that cargo built beside this program: tests lie in `deps`, one folder deeper.
 fn binary() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let directory = test.ancestors().nth(2).context("the test binary lies in target/<profile>/deps")?;
-    let binary = directory.join("xdp-dhcrelay");
-    ensure!(
-        binary.exists(),
-        "{} is not built: run cargo build -p relay-user, or cargo xtask test",
-        binary.display()
-    );
-    Ok(binary)
+    let program = std::env::current_exe()?;
+    let found = program.ancestors().skip(1).take(2).map(|directory| directory.join("xdp-dhcrelay"));
+    found.into_iter().find(|binary| binary.is_file()).with_context(|| {
+        format!("there is no xdp-dhcrelay near {}: run cargo build -p relay-user", program.display())
+    })
 }

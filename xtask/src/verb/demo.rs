@@ -23,6 +23,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let workspace = Workspace::locate()?;
     setup::complete(&workspace)?;
     host::mount_bpffs()?;
+    let mut build = cargo(&workspace.root);
+    exec(build.args(["build", "--quiet", "-p", "relay-user", "--bin", "xdp-dhcrelay"]))?;
     let mut demo = cargo(&workspace.root);
     exec(demo.args(["run", "--quiet", "-p", "relay-tests", "--bin", "demo", "--"]).args(&options.arguments))
 }
