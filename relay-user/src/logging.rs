@@ -1,14 +1,12 @@
 //! What the daemon writes to stderr: text for people and for the journal, or JSON for collectors.
 //!
-//! Packets come faster than anybody reads: whatever is logged for a packet goes through [`RateLimited`], and what it
-//! holds back is counted, in the next line and in `stats`.
+//! Packets come faster than anybody reads: whatever is logged for a packet goes through
+//! [`Quota`](crate::quota::Quota), and what it holds back is counted, in the next line and in `stats`.
 
 mod journal;
-mod limit;
 
 use std::io::{self, IsTerminal as _};
 
-pub use limit::{INTERVAL, RateLimited, Suppressed};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     EnvFilter,

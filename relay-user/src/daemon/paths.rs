@@ -24,9 +24,10 @@ pub(super) struct Paths {
     config: ResolvedConfig,
     state: Arc<State>,
     plan: Plan,
+    /// Before `slow`, so that XDP is taken off while the slow path still listens.
+    fast: Option<Fast>,
     slow: SlowPath,
     listening: BTreeSet<u32>,
-    fast: Option<Fast>,
     /// Why the fast path is off although it was wanted.
     note: Option<String>,
 }
@@ -101,6 +102,7 @@ impl Paths {
         }
         self.plan = next;
         self.publish();
+        self.detach_ports();
         self.open_ports()?;
         self.attach_ports();
         self.publish();
@@ -128,7 +130,7 @@ impl Paths {
         Ok(())
     }
 
-    fn attach_ports(&mut self) {
+    fn detach_ports(&mut self) {
         let Some(fast) = &mut self.fast else { return };
         let gone: Vec<u32> =
             fast.attached.keys().filter(|ifindex| !self.plan.ports.contains_key(ifindex)).copied().collect();
@@ -140,6 +142,10 @@ impl Paths {
             }
         }
         fast.refused.retain(|ifindex, _| self.plan.ports.contains_key(ifindex));
+    }
+
+    fn attach_ports(&mut self) {
+        let Some(fast) = &mut self.fast else { return };
         for (ifindex, port) in &self.plan.ports {
             if fast.attached.contains_key(ifindex) || fast.refused.contains_key(ifindex) {
                 continue;
