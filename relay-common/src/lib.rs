@@ -18,6 +18,7 @@
 //! | `rate` | the token bucket of an interface |
 //! | `verdict` | what is done with a frame, and why |
 //! | `abi` | keys and values of the BPF maps |
+//! | `event` | the record that tells the daemon of one message |
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -30,6 +31,7 @@ mod checksum;
 mod copy;
 mod delivery;
 mod env;
+pub mod event;
 mod frame;
 mod headers;
 mod ingress;
