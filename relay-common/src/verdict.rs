@@ -71,7 +71,7 @@ reasons! {
         NotDhcp "not_dhcp" "The datagram is not for port 67."
     }
     Passed {
-        NoInterface "no_interface" "A request on a port and VLAN that no [[interface]] names."
+        NoInterface "no_interface" "A request on a port and VLAN that no `[[interface]]` names."
         OtherHost "other_host" "The frame is for the Ethernet address of somebody else."
         Transit "transit" "The datagram is for an address that is not the relay's, such as a renewal on its way to the server."
     }

@@ -161,8 +161,9 @@ mod tests {
 
     #[test]
     fn each_bit_has_its_meaning_and_its_name() {
+        type Has = fn(Features) -> bool;
         // Values of enum netdev_xdp_act, written out.
-        let each: [(u64, fn(Features) -> bool, &str); 6] = [
+        let each: [(u64, Has, &str); 6] = [
             (1, Features::native, "basic"),
             (2, Features::redirect, "redirect"),
             (4, Features::redirect_target, "ndo-xmit"),
