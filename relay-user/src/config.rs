@@ -1,6 +1,6 @@
 //! The configuration file: from TOML text to checked values the daemon can trust.
 //!
-//! Three steps, each with its own types, so that every check happens once and in one place: [`file`] is what may be
+//! Three steps, each with its own types, so that every check happens once and in one place: [`mod@file`] is what may be
 //! written, [`domain`] is what is right in itself, [`resolved`] is what is right on this machine. Every step reports
 //! all it finds wrong, with file, line, key and what would be right.
 

@@ -1,7 +1,7 @@
 //! The configuration file as it may be written: wire types, nothing checked but keys and TOML types.
 //!
 //! Every key is optional and every number wide here, so that a wrong value is refused by the checks of
-//! [`validate`](super::validate), which can say what would be right, and not by the TOML reader, which cannot.
+//! `validate`, which can say what would be right, and not by the TOML reader, which cannot.
 //! What each key means is said in `xdp-dhcrelay.example.toml` (a test fails when one is missing there) and on the
 //! domain type of the same name.
 
