@@ -1,12 +1,14 @@
 //! The kernel half as the daemon sees it: the loaded programs, their maps, and where they are attached.
 //!
-//! `object` loads, `publish` writes the tables, `attach` puts the program on ports, `counters` reads, `selftest`
-//! finds out whether this kernel's fan-out can be trusted.
+//! `object` loads, with the rights of `capabilities` and the directory of `pins`; `publish` writes the tables, `attach`
+//! puts the program on ports, `counters` reads, `selftest` finds out whether this kernel's fan-out can be trusted.
 
 pub mod attach;
+mod capabilities;
 pub mod counters;
 pub mod error;
 pub mod object;
+mod pins;
 pub mod publish;
 pub mod selftest;
 

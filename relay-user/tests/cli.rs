@@ -2,12 +2,24 @@
 
 #[path = "cli/answers.rs"]
 mod answers;
+#[path = "cli/attach.rs"]
+mod attach;
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/daemon.rs"]
+mod daemon;
+#[path = "cli/foreign.rs"]
+mod foreign;
 #[path = "cli/machine.rs"]
 mod machine;
+#[path = "cli/pins.rs"]
+mod pins;
+#[path = "cli/privileges.rs"]
+mod privileges;
 #[path = "cli/query.rs"]
 mod query;
+#[path = "cli/settings.rs"]
+mod settings;
 #[path = "cli/wrong.rs"]
 mod wrong;
 

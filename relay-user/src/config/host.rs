@@ -7,6 +7,7 @@ mod read;
 use std::{collections::HashMap, net::Ipv4Addr};
 
 pub use read::HostError;
+pub(crate) use read::links;
 
 /// A network device.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,11 @@
 
 use std::{io, path::PathBuf};
 
-use aya::{EbpfError, maps::MapError, programs::ProgramError};
+use aya::{
+    EbpfError,
+    maps::MapError,
+    programs::{ProgramError, xdp::XdpError},
+};
 use thiserror::Error;
 
 /// An error of the fast path.
@@ -39,16 +43,42 @@ pub enum FastPathError {
         /// Name of the missing program or map.
         part: &'static str,
     },
-    /// The pin directory cannot be used.
+    /// The process may not do what the fast path takes.
     #[error(
-        "{}: maps cannot be pinned there: {source}; is the BPF filesystem mounted (`mount -t bpf bpf /sys/fs/bpf`), \
-         and is relay.bpffs_dir inside it?", directory.display()
+        "the fast path lacks {missing}; run as root, or add it to CapabilityBoundingSet= (and, for another user than \
+         root, to AmbientCapabilities=) of the systemd unit"
     )]
+    Capabilities {
+        /// Their names, separated by spaces.
+        missing: String,
+    },
+    /// The pin directory cannot be used.
+    #[error("relay.bpffs_dir {}: maps cannot be pinned there: {source}", directory.display())]
     Pin {
         /// `relay.bpffs_dir`.
         directory: PathBuf,
         /// What the filesystem said.
         source: io::Error,
+    },
+    /// The pin directory is on an ordinary file system.
+    #[error(
+        "relay.bpffs_dir {} is not on a BPF file system, so maps cannot be pinned there; mount one (`mount -t bpf bpf \
+         /sys/fs/bpf`), or name a directory that is on one", directory.display()
+    )]
+    NotBpffs {
+        /// `relay.bpffs_dir`.
+        directory: PathBuf,
+    },
+    /// Another daemon pins its maps in the same directory.
+    #[error(
+        "relay.bpffs_dir {} is in use by another daemon{owner}; stop that one, or give this one another \
+         relay.bpffs_dir", directory.display()
+    )]
+    PinsTaken {
+        /// `relay.bpffs_dir`.
+        directory: PathBuf,
+        /// `" (process 4711, …)"`, or empty where the kernel does not say.
+        owner: String,
     },
     /// XDP cannot be attached to a port.
     #[error("{port}: XDP cannot be attached ({mode}): {cause}; {remedy}")]
@@ -65,6 +95,14 @@ pub enum FastPathError {
     /// A port that XDP was refused on when it was first tried.
     #[error("{0}")]
     Refused(String),
+    /// The fan-out could not be tried.
+    #[error("the fan-out self-test cannot be run in {mode} mode: {cause}")]
+    SelfTestNotRun {
+        /// `native` or `generic`.
+        mode: &'static str,
+        /// What stood in the way.
+        cause: String,
+    },
     /// The fan-out does not work on this kernel.
     #[error(
         "the fan-out self-test failed in {mode} mode: {finding}; generic XDP before the kernel's commit 6001896f0098 \
@@ -98,6 +136,10 @@ pub(super) fn program_errno(error: &ProgramError) -> Option<i32> {
     match error {
         ProgramError::SyscallError(call) => call.io_error.raw_os_error(),
         ProgramError::LoadError { io_error, .. } => io_error.raw_os_error(),
+        // Where a link is refused with EINVAL, aya tries the way of before links, and has the driver's own words.
+        ProgramError::XdpError(XdpError::NetlinkError(error)) | ProgramError::NetlinkError(error) => {
+            error.raw_os_error()
+        }
         _ => None,
     }
 }
@@ -110,10 +152,12 @@ fn source_errno(error: &EbpfError) -> Option<i32> {
     }
 }
 
+/// What helps where the kernel refuses although the capabilities are there.
 fn remedy(errno: Option<i32>) -> &'static str {
     match errno {
         Some(libc::EPERM) => {
-            "; it needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run as root, or give the service these capabilities"
+            "; the capabilities are there, so they are those of a user namespace (a container: start it with the host's \
+             CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON), or a security module forbids bpf()"
         }
         _ => "",
     }

@@ -1,9 +1,6 @@
 //! Loading the embedded BPF object, with its maps made as large as the configuration needs.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use aya::{
     Ebpf, EbpfLoader, VerifierLogLevel,
@@ -12,7 +9,7 @@ use aya::{
 };
 use relay_common::abi::{Address, AddressKey, Interface, MAX_SERVERS, Port, PortKey, Server, Slot};
 
-use super::{FastPathError, counters::Reader};
+use super::{FastPathError, capabilities, counters::Reader, pins::Pins};
 
 /// The object that `build.rs` made.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("RELAY_BPF_OBJECT"));
@@ -56,13 +53,18 @@ pub struct Object {
     pub(super) clients: DevMapHash<MapData>,
     counters: Arc<Reader>,
     punted: Option<RingBuf<MapData>>,
-    pinned_in: Option<PathBuf>,
+    _pins: Option<Pins>,
 }
 
 impl Object {
     /// Loads both programs. With `pin_in`, the maps of [`PINNED`] are pinned in that directory, replacing what an
-    /// earlier daemon left there.
+    /// earlier daemon left there, and the directory is this object's alone.
+    ///
+    /// # Errors
+    /// A missing capability, a directory that is not on a BPF file system or is another daemon's, or what the kernel
+    /// refuses.
     pub fn load(sizes: Sizes, pin_in: Option<&Path>) -> Result<Self, FastPathError> {
+        capabilities::check()?;
         let slots = sizes.groups.max(1) * 2;
         let mut loader = EbpfLoader::new();
         loader
@@ -77,10 +79,10 @@ impl Object {
             .map_max_entries("servers", slots * MAX_SERVERS as u32)
             .map_max_entries("CLIENTS", sizes.ports.max(1))
             .verifier_log_level(VerifierLogLevel::STATS);
-        if let Some(directory) = pin_in {
-            prepare_pins(directory)?;
+        let pins = pin_in.map(Pins::claim).transpose()?;
+        if let Some(pins) = &pins {
             for name in PINNED {
-                loader.map_pin_path(name, directory.join(name));
+                loader.map_pin_path(name, pins.path(name));
             }
         }
         let mut ebpf = loader.load(OBJECT).map_err(FastPathError::load)?;
@@ -106,7 +108,7 @@ impl Object {
             punted: Some(map(&mut ebpf, "PUNTED")?),
             egress,
             ebpf,
-            pinned_in: pin_in.map(Path::to_owned),
+            _pins: pins,
         })
     }
 
@@ -136,18 +138,6 @@ impl Object {
     }
 }
 
-impl Drop for Object {
-    fn drop(&mut self) {
-        let Some(directory) = &self.pinned_in else { return };
-        for name in PINNED {
-            let pin = directory.join(name);
-            if let Err(error) = std::fs::remove_file(&pin) {
-                tracing::warn!(pin = %pin.display(), %error, "a pinned map could not be removed");
-            }
-        }
-    }
-}
-
 fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Xdp, FastPathError> {
     ebpf.program_mut(name)
         .ok_or(FastPathError::Object { part: name })?
@@ -161,17 +151,4 @@ fn map<T: TryFrom<Map, Error = aya::maps::MapError>>(
 ) -> Result<T, FastPathError> {
     let map = ebpf.take_map(name).ok_or(FastPathError::Object { part: name })?;
     T::try_from(map).map_err(|source| FastPathError::map(name, source))
-}
-
-/// Makes the directory and takes away pins of an earlier daemon, whose maps may have other sizes.
-fn prepare_pins(directory: &Path) -> Result<(), FastPathError> {
-    let failed = |source| FastPathError::Pin { directory: directory.to_owned(), source };
-    std::fs::create_dir_all(directory).map_err(failed)?;
-    for name in PINNED {
-        match std::fs::remove_file(directory.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-            Ok(()) | Err(_) => {}
-        }
-    }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{FastPathError, Mode, Object, Sizes};
+use super::{FastPathError, Mode, Object, Sizes, capabilities};
 use crate::tables::{GroupState, Hop, ServerState, Tables};
 use lab::Lab;
 use relay_common::{
@@ -30,8 +30,13 @@ const RELAY: [u8; 4] = [198, 51, 100, 1];
 /// Sends one request through a fan-out to three servers behind one port and checks that each gets its own copy.
 ///
 /// Without the right to make a network namespace (CAP_SYS_ADMIN) nothing can be tried; that is logged and trusted.
+///
+/// # Errors
+/// A missing capability, programs that cannot be loaded, a laboratory that cannot be made, or what is wrong with the
+/// fan-out.
 pub fn run(mode: Mode) -> Result<(), FastPathError> {
-    let failed = move |finding: String| FastPathError::SelfTest { mode: mode.label(), finding };
+    capabilities::check()?;
+    let not_run = move |cause: String| FastPathError::SelfTestNotRun { mode: mode.label(), cause };
     let test = std::thread::Builder::new().name("self-test".to_owned()).spawn(move || {
         // The namespace is this thread's alone, and goes with it.
         if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
@@ -40,19 +45,24 @@ pub fn run(mode: Mode) -> Result<(), FastPathError> {
             );
             return Ok(());
         }
-        try_fan_out(mode).map_err(failed)
+        let sizes = Sizes { interfaces: 1, groups: 1, ports: 4, addresses: 8 };
+        let seen = fan_out(mode, Object::load(sizes, None)?).map_err(not_run)?;
+        if seen == SERVERS {
+            return Ok(());
+        }
+        let finding = format!("of {SERVERS:?}, copies reached {seen:?}");
+        Err(FastPathError::SelfTest { mode: mode.label(), finding })
     });
     match test.map(std::thread::JoinHandle::join) {
         Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(failed("it panicked".to_owned())),
-        Err(error) => Err(failed(format!("no thread: {error}"))),
+        Ok(Err(_)) => Err(not_run("it panicked".to_owned())),
+        Err(error) => Err(not_run(format!("no thread: {error}"))),
     }
 }
 
-fn try_fan_out(mode: Mode) -> Result<(), String> {
+/// The servers that a copy reached, sorted.
+fn fan_out(mode: Mode, mut object: Object) -> Result<Vec<Ipv4Addr>, String> {
     let lab = Lab::new()?;
-    let sizes = Sizes { interfaces: 1, groups: 1, ports: 4, addresses: 8 };
-    let mut object = Object::load(sizes, None).map_err(|error| error.to_string())?;
     object.apply(&Tables::default(), &tables(&lab)).map_err(|error| error.to_string())?;
     // A program on the far end of the server link makes its veth take redirected frames.
     for (port, ifindex) in [("client port", lab.client.near), ("server link", lab.server.far)] {
@@ -68,7 +78,7 @@ fn try_fan_out(mode: Mode) -> Result<(), String> {
         seen.push(Ipv4Addr::from(*address));
     }
     seen.sort();
-    if seen == SERVERS { Ok(()) } else { Err(format!("of {SERVERS:?}, copies reached {seen:?}")) }
+    Ok(seen)
 }
 
 fn tables(lab: &Lab) -> Tables {

@@ -14,12 +14,14 @@ use thiserror::Error;
 pub enum SocketError {
     /// The process may not open packet sockets or set a privileged option.
     #[error(
-        "{what}: not permitted; the daemon needs CAP_NET_RAW (start it as root, or give the unit \
-         AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN)"
+        "{what}: not permitted; the daemon needs {capability} (start it as root, or add {capability} to \
+         CapabilityBoundingSet= and AmbientCapabilities= of the systemd unit)"
     )]
     Privilege {
         /// What was tried.
         what: String,
+        /// What it takes.
+        capability: &'static str,
     },
     /// There is no such device in this network namespace.
     #[error("{device}: there is no such device in this network namespace; check the name with `ip link`")]
@@ -107,7 +109,11 @@ impl SocketError {
     pub(crate) fn system(target: impl Into<String>, what: &'static str, source: io::Error) -> SocketError {
         let target = target.into();
         match source.raw_os_error() {
-            Some(libc::EPERM | libc::EACCES) => SocketError::Privilege { what: format!("{target}: {what}") },
+            Some(errno @ (libc::EPERM | libc::EACCES)) => SocketError::Privilege {
+                what: format!("{target}: {what}"),
+                // Only binding a port below 1024 is refused so (`inet_bind`).
+                capability: if errno == libc::EACCES { "CAP_NET_BIND_SERVICE" } else { "CAP_NET_RAW" },
+            },
             Some(libc::ENODEV | libc::ENXIO) => SocketError::NoDevice { device: target },
             _ => SocketError::System { target, what, source },
         }

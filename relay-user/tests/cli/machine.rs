@@ -3,7 +3,8 @@
 //! `eth0` has 10.0.41.2/24, `eth1` has 192.168.60.2/24; each is wired to a peer in the same namespace, and all are up.
 
 use std::{
-    path::Path,
+    fs::File,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -35,10 +36,36 @@ impl Machine {
 
     /// The binary in it, without the variables it reads.
     pub(crate) fn binary(&self) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net={}", Path::new("/run/netns").join(&self.namespace).display())).arg(BINARY);
+        let mut command = self.command(BINARY);
         clean(&mut command);
         command
+    }
+
+    /// A program in it. The process that is started becomes that program.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.path().display())).arg(program);
+        command
+    }
+
+    /// Runs a command line as a message has it, without quotes.
+    pub(crate) fn run(&self, line: &str) -> String {
+        let words: Vec<&str> = line.split(' ').collect();
+        output(self.command(words[0]).args(&words[1..]))
+    }
+
+    /// Does something in it, in a thread of its own.
+    pub(crate) fn inside<T: Send>(&self, job: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(self.path()).expect("the namespace is there");
+        let job = move || {
+            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).expect("it can be entered");
+            job()
+        };
+        std::thread::scope(|scope| scope.spawn(job).join().expect("the job is done"))
+    }
+
+    fn path(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.namespace)
     }
 
     /// Everything a daemon could change about it: devices with their XDP programs, addresses, routes, neighbours,
@@ -46,16 +73,11 @@ impl Machine {
     pub(crate) fn state(&self) -> String {
         let look = ["-d link", "addr", "route show table all", "neigh"]
             .map(|look| self.ip(&look.split(' ').collect::<Vec<_>>()));
-        let sockets = output(Command::new("nsenter").args([
-            &format!("--net=/run/netns/{}", self.namespace),
-            "cat",
-            "/proc/net/packet",
-            "/proc/net/udp",
-        ]));
+        let sockets = self.run("cat /proc/net/packet /proc/net/udp");
         format!("{}\n{sockets}", look.join("\n"))
     }
 
-    fn ip(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ip(&self, arguments: &[&str]) -> String {
         ip(&[&["-n", &self.namespace], arguments].concat())
     }
 }

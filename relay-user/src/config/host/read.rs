@@ -59,6 +59,16 @@ pub(super) fn machine() -> Result<Machine, HostError> {
     Ok(Machine::new(hostname.trim_end(), devices))
 }
 
+/// The devices as rtnetlink tells them, for those who look at more of them than a configuration does.
+pub(crate) fn links() -> io::Result<Vec<LinkMessage>> {
+    let messages = dump(&RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+    let link = |message| match message {
+        RouteNetlinkMessage::NewLink(link) => Some(link),
+        _ => None,
+    };
+    Ok(messages.into_iter().filter_map(link).collect())
+}
+
 fn dump(request: &RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
     for _ in 0..DUMP_ATTEMPTS {
         if let Some(messages) = dump_once(request.clone())? {
