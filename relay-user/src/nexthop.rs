@@ -78,6 +78,15 @@ impl Resolution {
             Self::Unresolved(_) => None,
         }
     }
+
+    /// The Ethernet device that the route leads out of, whether or not anybody answers there yet: the slow path sends
+    /// through it at once, so that is where replies are to be expected.
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Resolved(hop) => Some(&hop.device),
+            Self::Unresolved(why) => why.device(),
+        }
+    }
 }
 
 /// Why a server has no next hop; the text is what an operator reads in `servers` and in the log.
@@ -107,6 +116,25 @@ pub enum Unresolved {
     NeighbourPending { device: String, gateway: IpAddr },
     #[error("{gateway} on {device} does not answer")]
     NeighbourFailed { device: String, gateway: IpAddr },
+}
+
+impl Unresolved {
+    fn device(&self) -> Option<&str> {
+        match self {
+            Self::Encapsulated { device }
+            | Self::LinkDown { device }
+            | Self::NeighbourPending { device, .. }
+            | Self::NeighbourFailed { device, .. } => Some(device),
+            Self::NoVrf { .. }
+            | Self::NoRoute
+            | Self::Blackhole
+            | Self::Unreachable
+            | Self::Prohibited
+            | Self::LocalAddress
+            | Self::NotUnicast
+            | Self::NotEthernet { .. } => None,
+        }
+    }
 }
 
 /// One resolution per target.

@@ -98,7 +98,8 @@ fn hop(hop: &NextHop, redirects: &dyn Fn(u32) -> bool) -> Hop {
 fn upstream_ports(config: &ResolvedConfig, machine: &Snapshot, plan: &mut Plan) {
     let host = &*machine.host;
     let devices: Vec<u32> = if config.upstreams.is_empty() {
-        machine.next_hops.values().filter_map(Resolution::next_hop).map(|hop| hop.ifindex).collect()
+        let devices = machine.next_hops.values().filter_map(Resolution::device);
+        devices.filter_map(|device| host.link(device)).map(|link| link.index).collect()
     } else {
         config.upstreams.iter().filter_map(|port| host.link(&port.name)).map(|link| link.index).collect()
     };
