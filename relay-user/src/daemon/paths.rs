@@ -97,36 +97,54 @@ impl Paths {
                 tracing::warn!(interface = index, "not relaying: {why}");
             }
         }
+        // A server may answer on a new port as soon as a request leaves by it: the slow path listens there and knows the
+        // port before either path sends anything, and XDP comes last. Where a port goes, it is the other way round.
+        let opened = self.open_ports(&next);
+        self.publish(&next);
         if let Some(fast) = &mut self.fast {
             fast.object.apply(&self.plan.tables, &next.tables)?;
         }
         self.plan = next;
-        self.publish();
-        self.detach_ports();
-        self.open_ports()?;
         self.attach_ports();
-        self.publish();
-        Ok(())
+        self.detach_ports();
+        self.publish(&self.plan);
+        self.close_ports()?;
+        opened
     }
 
-    fn publish(&self) {
+    fn publish(&self, plan: &Plan) {
         let fast_ports = self.fast.as_ref().map(|fast| fast.attached.keys().copied().collect());
         self.state.publish(View {
-            tables: Arc::new(self.plan.tables.clone()),
+            tables: Arc::new(plan.tables.clone()),
             fast_ports: fast_ports.unwrap_or_default(),
         });
     }
 
-    /// The slow path listens before XDP is attached and after it has been taken off: there is no moment without one.
-    fn open_ports(&mut self) -> Result<(), DaemonError> {
-        let wanted: BTreeSet<u32> = self.plan.ports.keys().copied().collect();
-        for ifindex in self.listening.difference(&wanted) {
-            self.slow.ignore(*ifindex).map_err(DaemonError::SlowPath)?;
+    /// Listens on the ports that are new. One that cannot be opened keeps none of the others from it; it is tried again
+    /// with the next change.
+    fn open_ports(&mut self, plan: &Plan) -> Result<(), DaemonError> {
+        let mut opened = Vec::new();
+        let mut outcome = Ok(());
+        for ifindex in plan.ports.keys().filter(|ifindex| !self.listening.contains(ifindex)) {
+            match PortSocket::open(*ifindex) {
+                Ok(port) => {
+                    self.slow.listen(port).map_err(DaemonError::SlowPath)?;
+                    opened.push(*ifindex);
+                }
+                Err(error) => outcome = Err(error.into()),
+            }
         }
-        for ifindex in wanted.difference(&self.listening) {
-            self.slow.listen(PortSocket::open(*ifindex)?).map_err(DaemonError::SlowPath)?;
+        self.listening.extend(opened);
+        outcome
+    }
+
+    fn close_ports(&mut self) -> Result<(), DaemonError> {
+        let gone: Vec<u32> =
+            self.listening.iter().filter(|ifindex| !self.plan.ports.contains_key(ifindex)).copied().collect();
+        for ifindex in gone {
+            self.slow.ignore(ifindex).map_err(DaemonError::SlowPath)?;
+            self.listening.remove(&ifindex);
         }
-        self.listening = wanted;
         Ok(())
     }
 
@@ -147,7 +165,8 @@ impl Paths {
     fn attach_ports(&mut self) {
         let Some(fast) = &mut self.fast else { return };
         for (ifindex, port) in &self.plan.ports {
-            if fast.attached.contains_key(ifindex) || fast.refused.contains_key(ifindex) {
+            let done = fast.attached.contains_key(ifindex) || fast.refused.contains_key(ifindex);
+            if done || !self.listening.contains(ifindex) {
                 continue;
             }
             match fast.object.attach(&port.name, *ifindex, &fast.modes) {
