@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{SocketError, filter, raw};
@@ -17,6 +17,10 @@ use super::{SocketError, filter, raw};
 pub const SERVER_PORT: u16 = 67;
 
 const TTL: u32 = 64;
+
+/// Octets; the kernel grants twice of it. It keeps 213 kB for each neighbour that does not answer (`unres_qlen_bytes`),
+/// so this is enough for 78 dead servers.
+const SEND_BUFFER: usize = 8 << 20;
 
 /// A UDP socket on 0.0.0.0:67, in a VRF or in the main table, that sends to servers and discards what it receives.
 #[derive(Debug)]
@@ -54,6 +58,11 @@ impl ServerSocket {
         socket.set_ttl_v4(TTL).map_err(failed("set IP_TTL"))?;
         raw::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT)
             .map_err(failed("clear DF by IP_MTU_DISCOVER"))?;
+        // What waits for a neighbour that does not answer counts as unsent here; without room for all of it, two dead
+        // servers would keep the datagrams of the others from being sent. Beyond net.core.wmem_max takes CAP_NET_ADMIN.
+        if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER).is_err() {
+            socket.set_send_buffer_size(SEND_BUFFER).map_err(failed("set the send buffer"))?;
+        }
         // The fast path sends from the giaddr whether or not this host holds it just now (an address that moves with
         // VRRP); only IP_TRANSPARENT lets the slow path do the same. Without the privilege the address must be local.
         let any_source = socket.set_ip_transparent_v4(true).is_ok();

@@ -55,6 +55,27 @@ fn a_datagram_longer_than_the_mtu_is_fragmented_not_refused() {
 }
 
 #[test]
+fn what_waits_for_servers_that_do_not_answer_keeps_nothing_from_the_others() {
+    let lab = Lab::new();
+    let at_server = lab.port("peer", "p0");
+    let socket = open(&lab, None, 48).unwrap();
+    // More than the kernel keeps for a neighbour that does not answer (unres_qlen_bytes), which is on this socket's
+    // account as long as it is kept; and as many such servers as a group can have besides one that answers.
+    for _ in 0..300 {
+        for dead in 100..131 {
+            socket.send(GIADDR, Ipv4Addr::new(10, 9, 0, dead), &[0; 300]).unwrap();
+        }
+    }
+    socket.send(GIADDR, SERVER, &[5; 300]).unwrap();
+    loop {
+        let (frame, _) = next(&at_server);
+        if frame.get(42..) == Some(&[5; 300][..]) {
+            break;
+        }
+    }
+}
+
+#[test]
 fn while_port_67_is_held_nobody_gets_port_unreachable() {
     let lab = Lab::new();
     let probe = |port: u16| {
