@@ -64,7 +64,8 @@ impl Relayer {
 
     /// Relays one frame; what is to be sent waits for [`Self::flush`].
     pub(super) fn frame(&mut self, view: &View, octets: &[u8], received: Received) {
-        if received.other_host || received.truncated {
+        // Whose frame it is, is for the rules to say, which look at the same addresses in XDP.
+        if received.truncated {
             return;
         }
         let mut frame = std::mem::take(&mut self.scratch);
