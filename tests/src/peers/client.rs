@@ -4,8 +4,10 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
 
 use crate::lab::{Namespace, Proc, wait};
 
@@ -16,21 +18,15 @@ pub trait Client {
     /// For messages: `dhclient`.
     fn name(&self) -> &'static str;
 
-    /// The running program.
-    fn process(&self) -> &Proc;
-
-    /// The host it runs on.
-    fn host(&self) -> &Namespace;
-
-    /// The interface it configures.
-    fn interface(&self) -> &str;
+    /// The program, and where it runs.
+    fn running(&self) -> &Running;
 
     /// Waits until the first lease is bound and its address is on the interface.
     fn bound(&self) -> Result<Ipv4Addr> {
         let what = format!("{} has an address", self.name());
-        let address =
-            wait::until(&what, DEADLINE, || Ok(self.host().addresses(self.interface())?.into_iter().next()));
-        address.with_context(|| self.process().lines().join("\n"))
+        let Running { process, host, interface } = self.running();
+        let address = wait::until(&what, DEADLINE, || Ok(host.addresses(interface)?.into_iter().next()));
+        address.with_context(|| process.lines().join("\n"))
     }
 
     /// Has the lease renewed by unicast to its server, and waits until it is.
@@ -38,6 +34,32 @@ pub trait Client {
 
     /// Gives the lease back and ends.
     fn release(self: Box<Self>) -> Result<()>;
+}
+
+/// A client program at work.
+pub struct Running {
+    /// The program.
+    pub process: Proc,
+    /// The host it runs on.
+    pub host: Namespace,
+    /// The interface it configures.
+    pub interface: String,
+}
+
+impl Running {
+    /// Sets the interface up and starts the program on it.
+    pub(crate) fn start(host: &Namespace, interface: &str, command: Command) -> Result<Self> {
+        host.run(&format!("ip link set {interface} up"))?;
+        let process = host.spawn(command)?;
+        Ok(Self { process, host: host.clone(), interface: interface.to_owned() })
+    }
+
+    /// Sends the signal and waits for the line that the program then prints.
+    pub(crate) fn signal_until(&self, signal: Signal, line: &str) -> Result<()> {
+        let mark = self.process.lines().len();
+        self.process.signal(signal)?;
+        self.process.wait_for_line_after(mark, line, DEADLINE).map(drop)
+    }
 }
 
 /// Writes an executable shell script.

@@ -8,10 +8,10 @@ use std::process::Command;
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::lab::{Namespace, Proc};
+use crate::lab::Namespace;
 
 use super::DEADLINE;
-use super::client::{Client, script};
+use super::client::{Client, Running, script};
 use super::install::peers;
 
 const SCRIPT: &str = r#"#!/bin/sh
@@ -39,9 +39,7 @@ request subnet-mask, broadcast-address, routers, dhcp-lease-time, dhcp-renewal-t
 
 /// The running client.
 pub struct Dhclient {
-    process: Proc,
-    host: Namespace,
-    interface: String,
+    running: Running,
     files: Files,
 }
 
@@ -57,9 +55,8 @@ impl Dhclient {
         std::fs::write(directory.path().join("dhclient.conf"), CONFIGURATION)?;
         let script = script(directory.path(), SCRIPT)?;
         let files = Files { directory, script };
-        host.run(&format!("ip link set {interface} up"))?;
-        let process = host.spawn(files.command(&["-d", interface])?)?;
-        Ok(Self { process, host: host.clone(), interface: interface.to_owned(), files })
+        let running = Running::start(host, interface, files.command(&["-d", interface])?)?;
+        Ok(Self { running, files })
     }
 }
 
@@ -79,30 +76,23 @@ impl Client for Dhclient {
         "dhclient"
     }
 
-    fn process(&self) -> &Proc {
-        &self.process
-    }
-
-    fn host(&self) -> &Namespace {
-        &self.host
-    }
-
-    fn interface(&self) -> &str {
-        &self.interface
+    fn running(&self) -> &Running {
+        &self.running
     }
 
     /// Its script sets the address up before it logs the line that [`Client::renew`] looks for again.
     fn bound(&self) -> Result<Ipv4Addr> {
-        let line = self.process.wait_for_line("bound to ", DEADLINE)?;
+        let line = self.running.process.wait_for_line("bound to ", DEADLINE)?;
         Ok(line.split_whitespace().nth(2).unwrap_or_default().parse()?)
     }
 
     fn renew(&self) -> Result<()> {
-        let mark = self.process.lines().len();
-        self.process.wait_for_line_after(mark, "bound to ", DEADLINE).map(drop)
+        let mark = self.running.process.lines().len();
+        self.running.process.wait_for_line_after(mark, "bound to ", DEADLINE).map(drop)
     }
 
     fn release(self: Box<Self>) -> Result<()> {
-        self.host.output(&mut self.files.command(&["-r", &self.interface])?).map(drop)
+        let Running { host, interface, .. } = &self.running;
+        host.output(&mut self.files.command(&["-r", interface])?).map(drop)
     }
 }

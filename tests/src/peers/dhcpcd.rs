@@ -6,10 +6,10 @@ use std::process::Command;
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use crate::lab::{Namespace, Proc};
+use crate::lab::Namespace;
 
 use super::DEADLINE;
-use super::client::Client;
+use super::client::{Client, Running};
 use super::install::peers;
 
 /// `noarp`: no five seconds of address probing. `nodelay`: no random wait before the first DISCOVER.
@@ -22,11 +22,7 @@ option subnet_mask, routers, broadcast_address
 ";
 
 /// The running client.
-pub struct Dhcpcd {
-    process: Proc,
-    host: Namespace,
-    interface: String,
-}
+pub struct Dhcpcd(Running);
 
 impl Dhcpcd {
     /// Starts it on `interface`.
@@ -37,7 +33,6 @@ impl Dhcpcd {
             std::fs::create_dir(path(name))?;
         }
         std::fs::write(path("dhcpcd.conf"), CONFIGURATION)?;
-        host.run(&format!("ip link set {interface} up"))?;
 
         let program = peers()?.command("dhcpcd")?;
         let mut command = Command::new("unshare");
@@ -49,9 +44,9 @@ impl Dhcpcd {
         for (key, value) in program.get_envs() {
             command.env(key, value.unwrap_or_default());
         }
-        let mut process = host.spawn(command)?;
-        process.keep(directory);
-        Ok(Self { process, host: host.clone(), interface: interface.to_owned() })
+        let mut running = Running::start(host, interface, command)?;
+        running.process.keep(directory);
+        Ok(Self(running))
     }
 }
 
@@ -60,26 +55,16 @@ impl Client for Dhcpcd {
         "dhcpcd"
     }
 
-    fn process(&self) -> &Proc {
-        &self.process
-    }
-
-    fn host(&self) -> &Namespace {
-        &self.host
-    }
-
-    fn interface(&self) -> &str {
-        &self.interface
+    fn running(&self) -> &Running {
+        &self.0
     }
 
     fn renew(&self) -> Result<()> {
-        let mark = self.process.lines().len();
-        self.process.signal(Signal::SIGUSR1)?;
-        self.process.wait_for_line_after(mark, "leased ", DEADLINE).map(drop)
+        self.0.signal_until(Signal::SIGUSR1, "leased ")
     }
 
     fn release(mut self: Box<Self>) -> Result<()> {
-        self.process.signal(Signal::SIGALRM)?;
-        self.process.wait(DEADLINE).map(drop)
+        self.0.process.signal(Signal::SIGALRM)?;
+        self.0.process.wait(DEADLINE).map(drop)
     }
 }

@@ -2,12 +2,10 @@
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
-use tempfile::TempDir;
 
-use crate::lab::{Namespace, Proc};
+use crate::lab::Namespace;
 
-use super::DEADLINE;
-use super::client::{Client, script};
+use super::client::{Client, Running, script};
 use super::install::peers;
 
 const SCRIPT: &str = r#"#!/bin/sh
@@ -26,23 +24,18 @@ esac
 "#;
 
 /// The running client.
-pub struct Udhcpc {
-    process: Proc,
-    host: Namespace,
-    interface: String,
-}
+pub struct Udhcpc(Running);
 
 impl Udhcpc {
     /// Starts it on `interface`; it tries again every second.
     pub fn start(host: &Namespace, interface: &str) -> Result<Self> {
-        let directory: TempDir = tempfile::tempdir()?;
+        let directory = tempfile::tempdir()?;
         let script = script(directory.path(), SCRIPT)?;
-        host.run(&format!("ip link set {interface} up"))?;
         let mut command = peers()?.command("busybox")?;
         command.args(["udhcpc", "-f", "-i", interface, "-t", "10", "-T", "1", "-A", "1", "-s"]).arg(script);
-        let mut process = host.spawn(command)?;
-        process.keep(directory);
-        Ok(Self { process, host: host.clone(), interface: interface.to_owned() })
+        let mut running = Running::start(host, interface, command)?;
+        running.process.keep(directory);
+        Ok(Self(running))
     }
 }
 
@@ -51,28 +44,16 @@ impl Client for Udhcpc {
         "udhcpc"
     }
 
-    fn process(&self) -> &Proc {
-        &self.process
-    }
-
-    fn host(&self) -> &Namespace {
-        &self.host
-    }
-
-    fn interface(&self) -> &str {
-        &self.interface
+    fn running(&self) -> &Running {
+        &self.0
     }
 
     fn renew(&self) -> Result<()> {
-        let mark = self.process.lines().len();
-        self.process.signal(Signal::SIGUSR1)?;
-        self.process.wait_for_line_after(mark, "script: renew ", DEADLINE).map(drop)
+        self.0.signal_until(Signal::SIGUSR1, "script: renew ")
     }
 
     fn release(self: Box<Self>) -> Result<()> {
-        let mark = self.process.lines().len();
-        self.process.signal(Signal::SIGUSR2)?;
-        self.process.wait_for_line_after(mark, "script: deconfig", DEADLINE)?;
-        self.process.stop().map(drop)
+        self.0.signal_until(Signal::SIGUSR2, "script: deconfig")?;
+        self.0.process.stop().map(drop)
     }
 }
