@@ -7,6 +7,8 @@
 pub mod bootp;
 pub mod build;
 pub mod capture;
+pub mod compare;
+pub mod direct;
 pub mod expect;
 pub mod frame;
 pub mod golden;
@@ -14,6 +16,7 @@ pub mod namespace;
 pub mod packet;
 pub mod pcap;
 pub mod process;
+pub mod published;
 pub mod relay;
 pub mod scenario;
 pub mod topology;

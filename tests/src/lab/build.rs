@@ -186,6 +186,38 @@ impl Datagram {
     }
 }
 
+/// The same packet with four octets of IPv4 options (NOP) behind its header; the frame is untagged.
+pub fn with_ip_options(frame: &[u8]) -> Vec<u8> {
+    let mut changed = frame[..34].to_vec();
+    changed[14] = 0x46;
+    changed.extend([1; 4]);
+    changed.extend(&frame[34..]);
+    complete(changed)
+}
+
+/// The packet in two fragments; the first holds `octets` of its payload, a multiple of eight.
+pub fn fragments(frame: &[u8], octets: usize) -> [Vec<u8>; 2] {
+    let part = |flags: u16, payload: &[u8]| {
+        let mut part = frame[..34].to_vec();
+        part[20..22].copy_from_slice(&flags.to_be_bytes());
+        part.extend(payload);
+        complete(part)
+    };
+    let (first, second) = frame[34..].split_at(octets);
+    [part(0x2000, first), part(length(octets / 8), second)]
+}
+
+/// Sets the IPv4 length and header checksum of an untagged frame.
+fn complete(mut frame: Vec<u8>) -> Vec<u8> {
+    let total = length(frame.len() - 14).to_be_bytes();
+    frame[16..18].copy_from_slice(&total);
+    frame[24..26].fill(0);
+    let header = 14 + usize::from(frame[14] & 15) * 4;
+    let checksum = !sum(&[&frame[14..header]]);
+    frame[24..26].copy_from_slice(&checksum.to_be_bytes());
+    frame
+}
+
 fn length(bytes: usize) -> u16 {
     u16::try_from(bytes).unwrap_or_else(|_| panic!("{bytes} bytes do not fit an IPv4 packet"))
 }

@@ -34,6 +34,8 @@ pub struct Packet {
     pub udp: Udp,
     /// The UDP payload.
     pub payload: Vec<u8>,
+    /// The whole frame as it was on the wire.
+    pub octets: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +122,7 @@ impl Packet {
         ensure!(ethernet.ethertype == 0x0800, "ethertype {:04x}", ethernet.ethertype);
         let (ip, udp_bytes) = Ipv4::read(ip_bytes)?;
         let (udp, payload) = Udp::read(&ip, udp_bytes)?;
-        Ok(Self { ethernet, ip, udp, payload: payload.to_vec() })
+        Ok(Self { ethernet, ip, udp, payload: payload.to_vec(), octets: frame.to_vec() })
     }
 
     pub fn is_dhcp(&self) -> bool {

@@ -10,7 +10,7 @@ use dhcproto::v4::MessageType;
 
 use crate::peers::{Client, Dhclient, Dhcpcd, Dhcpd, FailoverPair, Udhcpc, failover};
 
-use super::build::{BOOTREQUEST, Bootp, Datagram};
+use super::build::{BOOTREPLY, BOOTREQUEST, Bootp, Datagram};
 use super::capture::Capture;
 use super::expect;
 use super::frame::{Direction, Packet};
@@ -98,6 +98,23 @@ impl Seen {
         let of_step =
             self.0.iter().filter(|(way, packet)| *way == direction && Step::of(packet) == Some(step));
         of_step.map(|(_, packet)| packet).collect()
+    }
+
+    /// Replies sent without a relay's address: to the client itself.
+    pub(super) fn direct_replies_sent(&self) -> impl Iterator<Item = &Packet> {
+        self.direct_replies(Direction::Outgoing)
+    }
+
+    /// The same where they arrive.
+    pub(super) fn direct_replies_received(&self) -> impl Iterator<Item = &Packet> {
+        self.direct_replies(Direction::Incoming)
+    }
+
+    fn direct_replies(&self, direction: Direction) -> impl Iterator<Item = &Packet> {
+        let of_direction = self.0.iter().filter(move |(way, _)| *way == direction);
+        of_direction.map(|(_, packet)| packet).filter(|packet| {
+            packet.bootp().is_ok_and(|bootp| bootp.op() == BOOTREPLY && bootp.giaddr().is_unspecified())
+        })
     }
 
     /// The steps that arrived, in order.
@@ -235,6 +252,8 @@ fn settled(at_servers: &[Capture], at_client: &Capture) -> Result<(Vec<Seen>, Se
         // Every renewing REQUEST is acknowledged by the server it reached.
         let answered = acks(&after) >= requests(&after);
         let arrived = expect::relayed_replies(&client).len() == replies(&after);
+        let direct = after.iter().map(|server| server.direct_replies_sent().count()).sum::<usize>();
+        let arrived = arrived && client.direct_replies_received().count() == direct;
         Ok((stable && answered && arrived).then_some((after, client)))
     })
 }
