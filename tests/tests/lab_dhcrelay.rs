@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use relay_tests::lab::frame::{Direction, Frame};
+use relay_tests::lab::frame::Frame;
 use relay_tests::lab::golden::{self, Golden, Macs};
 use relay_tests::lab::packet::{Deliver, PacketSocket};
 use relay_tests::lab::scenario::{ClientKind, Observed, Step, life_of_a_client};
 use relay_tests::lab::topology::{
     EDGE, Topology, UPSTREAM, one_relay_one_server, one_relay_two_servers, two_relays_two_servers,
 };
-use relay_tests::lab::{Capture, Namespace, expect};
+use relay_tests::lab::{Capture, Namespace, expect, published};
 use relay_tests::peers::Dhcrelay;
 
 fn observe(topology: &Topology, kind: ClientKind) -> Observed {
@@ -21,6 +21,11 @@ fn observe(topology: &Topology, kind: ClientKind) -> Observed {
         panic!("{error:#}\n{seen}");
     }
     seen
+}
+
+fn duplicates_as_published(topology: &Topology, kind: ClientKind) {
+    let seen = observe(topology, kind);
+    published::duplicates(topology, &seen).unwrap_or_else(|error| panic!("{error:#}\n{seen}"));
 }
 
 #[test]
@@ -46,25 +51,26 @@ fn dhcpcd_leases_renews_and_releases_behind_one_relay() {
 #[test]
 fn one_of_two_servers_in_failover_answers_and_the_other_declines_for_load_balance() {
     let topology = one_relay_two_servers("one-two").unwrap();
-    only_one_server_answers(&observe(&topology, ClientKind::Udhcpc));
+    let seen = observe(&topology, ClientKind::Udhcpc);
+    published::one_server_answers(&topology, &seen).unwrap_or_else(|error| panic!("{error:#}\n{seen}"));
 }
 
 #[test]
 fn two_relays_bring_every_broadcast_of_dhclient_twice_to_both_servers() {
     let topology = two_relays_two_servers("two-two-dhclient").unwrap();
-    duplicates_as_published(&observe(&topology, ClientKind::Dhclient));
+    duplicates_as_published(&topology, ClientKind::Dhclient);
 }
 
 #[test]
 fn two_relays_bring_every_broadcast_of_udhcpc_twice_to_both_servers() {
     let topology = two_relays_two_servers("two-two-udhcpc").unwrap();
-    duplicates_as_published(&observe(&topology, ClientKind::Udhcpc));
+    duplicates_as_published(&topology, ClientKind::Udhcpc);
 }
 
 #[test]
 fn two_relays_bring_every_broadcast_of_dhcpcd_twice_to_both_servers() {
     let topology = two_relays_two_servers("two-two-dhcpcd").unwrap();
-    duplicates_as_published(&observe(&topology, ClientKind::Dhcpcd));
+    duplicates_as_published(&topology, ClientKind::Dhcpcd);
 }
 
 /// `BLESS=1` stores what dhcrelay does today instead of comparing with it.
@@ -118,32 +124,4 @@ fn golden_frames_are_what_dhcrelay_makes_of_their_inputs() {
 
 fn has_xid(frame: &Frame, xid: u32) -> bool {
     frame.packet().is_ok_and(|packet| packet.bootp().is_ok_and(|bootp| bootp.xid() == xid))
-}
-
-/// The published dialogue: both offers and both acknowledgements come from one server, one through each relay.
-fn duplicates_as_published(seen: &Observed) {
-    let answering = only_one_server_answers(seen);
-    let server = &seen.servers[answering];
-    for (asked, answered) in [(Step::Discover, Step::Offer), (Step::Select, Step::Ack)] {
-        let requests = server.of(Direction::Incoming, asked).len();
-        let replies = server.of(Direction::Outgoing, answered);
-        let relayed = replies
-            .iter()
-            .filter(|packet| packet.bootp().is_ok_and(|bootp| bootp.ciaddr().is_unspecified()))
-            .count();
-        assert!(requests >= 2 && requests == relayed, "{requests} {asked:?}, {relayed} {answered:?}\n{seen}");
-    }
-}
-
-/// Returns the index of the server that made the offers. Nothing is said about acknowledgements: as soon as the other
-/// server has its partner's lease update (a few milliseconds), it acknowledges a REQUEST that names its partner, too,
-/// and before that logs `lease owned by peer`.
-fn only_one_server_answers(seen: &Observed) -> usize {
-    let offers = |server: usize| seen.servers[server].of(Direction::Outgoing, Step::Offer).len();
-    let answering = usize::from(offers(0) == 0);
-    let silent = 1 - answering;
-    assert!(offers(answering) > 0 && offers(silent) == 0, "{seen}");
-    let log = seen.server_logs[silent].join("\n");
-    assert!(log.contains("load balance to peer dhcp-failover"), "{log}");
-    answering
 }
