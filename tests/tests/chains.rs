@@ -1,6 +1,8 @@
 //! What comes from another relay, what is refused, and what is none of the relay's business, in every mode: on the wire
 //! on both sides of the relay, and in its counters.
 
+#![allow(clippy::unwrap_used, reason = "a test panics; clippy exempts only the functions marked #[test]")]
+
 #[path = "chains/lower_relay.rs"]
 mod lower_relay;
 #[path = "chains/refused.rs"]

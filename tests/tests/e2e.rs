@@ -4,6 +4,8 @@
 //! The servers must see the same messages whatever the mode, and in the two XDP modes the fast path must have relayed
 //! them: without the counter a relay that quietly does everything in the slow path would pass.
 
+#![allow(clippy::unwrap_used, reason = "a test panics; clippy exempts only the functions marked #[test]")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use relay_tests::lab::compare::without_what_differs;

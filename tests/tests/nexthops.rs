@@ -1,6 +1,8 @@
 //! Servers that come, go and move while the relay runs, in every mode: nobody waits for a dead one, and a server is
 //! followed to its new Ethernet address and to another port without a lost dialogue.
 
+#![allow(clippy::unwrap_used, reason = "a test panics; clippy exempts only the functions marked #[test]")]
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -79,7 +79,7 @@ fn a_client_behind_dhcrelay_behind_ours_has_its_whole_life() {
 
         // Requests: one more hop, the lower relay's giaddr kept, nothing else.
         let sent = packets(&at_lower, Direction::Outgoing, |packet| packet.ip.destination == RELAY);
-        let arrived = packets(&at_server, Direction::Incoming, |packet| is_for_lower(packet));
+        let arrived = packets(&at_server, Direction::Incoming, is_for_lower);
         assert!(sent.iter().any(|packet| Step::of(packet) == Some(Step::Discover)), "{}", at_lower.summary());
         assert!(sent.iter().any(|packet| Step::of(packet) == Some(Step::Select)), "{}", at_lower.summary());
         assert_eq!(sent.len(), arrived.len(), "{mode:?}:\n{}\n{}", at_lower.summary(), at_server.summary());
