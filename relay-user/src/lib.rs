@@ -1,5 +1,6 @@
 //! The daemon of xdp-dhcrelay as a library: everything but the command line, so that tests can use its parts.
 
+pub mod clients;
 pub mod config;
 pub mod control;
 pub mod daemon;
