@@ -12,3 +12,4 @@ pub mod kernel;
 pub mod oracle;
 pub mod rules;
 pub mod subject;
+pub mod vm;

@@ -4,6 +4,7 @@ mod exec;
 mod host;
 mod setup;
 mod verb;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ enum Verb {
     Demo(verb::demo::Options),
     /// Print what the kernel's verifier spends on each program (root)
     Verifier,
+    /// Run the tests, or a command, in a virtual machine with one of Debian's kernels
+    Vm(verb::vm::Options),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Verb::Test(options) => verb::test::run(&options),
         Verb::Demo(options) => verb::demo::run(&options),
         Verb::Verifier => verb::verifier::run(),
+        Verb::Vm(options) => verb::vm::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

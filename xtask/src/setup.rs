@@ -38,6 +38,23 @@ pub(crate) fn complete(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// Leaves the machine with what virtual machines take. Not part of [`complete`]: whoever only builds needs none.
+///
+/// # Errors
+/// As [`complete`].
+pub(crate) fn for_virtual_machines() -> Result<()> {
+    let missing = programs::missing_for_virtual_machines();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let offer = Apt::default().offer(&missing)?;
+    if !offer.apt {
+        let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
+        bail!("{} has no apt-get: install {} yourself", apt::distribution(), names.join(", "));
+    }
+    install(&offer.packages)
+}
+
 fn look(workspace: &Workspace, apt: &mut Apt) -> Result<Situation> {
     let mut situation = Situation {
         toolchains: Toolchains::probe(workspace),
@@ -61,18 +78,7 @@ fn llvm_prefix(version: u32) -> PathBuf {
 
 fn take(step: &Step, workspace: &Workspace) -> Result<()> {
     match step {
-        Step::InstallPackages(packages) => {
-            if !host::is_root()? {
-                bail!(
-                    "run these as root, then `cargo xtask` again:\n  apt-get update\n  apt-get install --no-install-recommends {}",
-                    packages.join(" ")
-                );
-            }
-            let mut install = Command::new("apt-get");
-            install.env("DEBIAN_FRONTEND", "noninteractive");
-            install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
-            announce("missing packages", &mut install)
-        }
+        Step::InstallPackages(packages) => install(packages),
         Step::InstallNightly => {
             let arguments =
                 ["toolchain", "install", "nightly", "--profile", "minimal", "--component", "rust-src"];
@@ -98,6 +104,19 @@ fn take(step: &Step, workspace: &Workspace) -> Result<()> {
         }
         Step::DownloadLinker => download_linker(&workspace.prebuilt_tools().join("bin")),
     }
+}
+
+fn install(packages: &[String]) -> Result<()> {
+    if !host::is_root()? {
+        bail!(
+            "run these as root, then `cargo xtask` again:\n  apt-get update\n  apt-get install --no-install-recommends {}",
+            packages.join(" ")
+        );
+    }
+    let mut install = Command::new("apt-get");
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    announce("missing packages", &mut install)
 }
 
 /// Upstream's own binary, linked with the LLVM that nightly uses, which no distribution packages in time.

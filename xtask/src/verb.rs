@@ -6,3 +6,4 @@ pub(crate) mod demo;
 pub(crate) mod setup;
 pub(crate) mod test;
 pub(crate) mod verifier;
+pub(crate) mod vm;

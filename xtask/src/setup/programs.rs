@@ -27,9 +27,21 @@ pub(crate) const DOWNLOADER: [Program; 3] = [
     Program { name: "zstd", packages: &["zstd"] },
 ];
 
+/// What a virtual machine takes.
+const FOR_VIRTUAL_MACHINES: [Program; 3] = [
+    Program { name: "qemu-system-x86_64", packages: &["qemu-system-x86"] },
+    Program { name: "setpriv", packages: &["util-linux"] },
+    Program { name: "dpkg-deb", packages: &["dpkg"] },
+];
+
 /// The needed programs that are not on this machine.
 pub(crate) fn missing() -> Vec<Program> {
     NEEDED.into_iter().filter(|program| !is_there(program)).collect()
+}
+
+/// The programs for virtual machines that are not on this machine.
+pub(crate) fn missing_for_virtual_machines() -> Vec<Program> {
+    FOR_VIRTUAL_MACHINES.into_iter().filter(|program| !is_there(program)).collect()
 }
 
 /// Whether every one of them is on this machine.

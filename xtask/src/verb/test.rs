@@ -16,6 +16,7 @@ use xtask::bpf::Workspace;
 use crate::{
     exec::{cargo, rendered},
     host, setup,
+    vm::{KERNELS, Vm, show, suite::Suite},
 };
 use totals::Totals;
 
@@ -31,6 +32,9 @@ pub(crate) struct Options {
     /// Run only what needs no root, and say what was left out
     #[arg(long)]
     unprivileged: bool,
+    /// Then also run what needs VRF and 802.1Q devices or other kernels, in virtual machines
+    #[arg(long, conflicts_with = "unprivileged")]
+    vm: bool,
     /// For the test programs: a filter, --nocapture, --test-threads …
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -58,6 +62,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         if !counted(&mut call, &mut io::stdout().lock(), &mut totals)? {
             failed.push(rendered(&call));
         }
+    }
+    if options.vm {
+        let suite = Suite::build(&workspace)?;
+        for wanted in KERNELS {
+            let machine = Vm::prepare(&workspace, wanted)?;
+            failed.extend(suite.run(&machine, &mut |line| {
+                totals.count(&String::from_utf8_lossy(line));
+                show(line)
+            })?);
+        }
+    } else if !options.unprivileged {
+        println!(
+            "left out, `--vm` runs them: tests on Linux {}, which are counted as ignored",
+            KERNELS.join(" and ")
+        );
     }
     if options.unprivileged {
         println!("{}", left_out(&workspace.root)?);
