@@ -77,6 +77,10 @@ pub struct Interface {
     pub tos: u8,
     /// Bits of [`flag`].
     pub flags: u32,
+    /// Routing table of the servers' VRF, 0 for the main table.
+    pub server_vrf: u32,
+    /// Largest DHCP message that option 82 may make, octets.
+    pub max_message: u32,
 }
 
 /// Bits of [`Interface::flags`].
@@ -87,6 +91,58 @@ pub mod flag {
     pub const UDP_CHECKSUM: u32 = 2;
     /// The port cannot take redirected frames: replies go by the slow path.
     pub const SLOW_REPLIES: u32 = 4;
+    /// The interface inserts an option 82 of its own: it has an entry in `AGENTS`.
+    pub const OPTION82: u32 = 8;
+    /// The bits that say what is done with a request that carries option 82 already.
+    pub const POLICY: u32 = 0x30;
+    /// Relayed as it is.
+    pub const FORWARD: u32 = 0;
+    /// Dropped.
+    pub const DISCARD: u32 = 0x10;
+    /// Ours is added.
+    pub const APPEND: u32 = 0x20;
+    /// Ours takes its place.
+    pub const REPLACE: u32 = 0x30;
+}
+
+/// Value of `AGENTS`, by interface index: the relay agent information option as the interface inserts it.
+/// Made by [`Agent::new`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Agent {
+    /// Octets of the option with its code and length; 0 when the interface inserts none.
+    pub len: u16,
+    /// Offset of sub-option 10's value in `octets`, 0 when there is none.
+    pub flags_at: u16,
+    /// One's complement sum over the option and END, beginning at an even offset, in 16 bits.
+    pub sum: u32,
+    /// The option, END, and zeros.
+    pub octets: [u8; AGENT_ROOM],
+}
+
+/// Octets in [`Agent::octets`]: the longest option and END, in whole words of eight.
+pub const AGENT_ROOM: usize = 264;
+
+/// Key of `AGENT_OWNERS`: an option 82 that a server may send back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub struct AgentKey {
+    /// Hash of the option's value: `agent::whole` or `agent::identity`.
+    pub hash: u64,
+    /// Routing table of the servers' VRF, 0 for the main table.
+    pub vrf: u32,
+    /// The reply's giaddr.
+    pub giaddr: [u8; 4],
+}
+
+/// Value of `AGENT_OWNERS`: whose option 82 it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct AgentOwner {
+    /// Index of the interface.
+    pub interface: u32,
+    /// Nonzero when the value has sub-option 152 in it: the server did not look at the VPN (RFC 6607 section 6).
+    pub vss_ignored: u32,
 }
 
 /// Key of `ADDRESSES`: an address within a VRF.
@@ -129,6 +185,10 @@ pub struct Slot {
     pub mtu: u32,
     /// Which group this is, for records in `PUNTED`.
     pub group: u32,
+    /// Bit i: server i only gets messages whose `secs` is `min_secs` or more.
+    pub standby: u32,
+    /// Seconds, for the servers of `standby`.
+    pub min_secs: [u16; MAX_SERVERS],
     /// Egress interface index of each server, 0 where there is none.
     pub ifindex: [u32; MAX_SERVERS],
 }
@@ -171,6 +231,10 @@ pub struct Counters {
     pub copies: u64,
     /// Copies for servers without a resolved next hop that were lost because the daemon did not keep up.
     pub punts_lost: u64,
+    /// Requests that went on without our option 82, because they would have become too long with it.
+    pub option82_left_out: u64,
+    /// Requests whose `secs` was in the wrong byte order.
+    pub swapped_secs: u64,
 }
 
 /// The slot of [`Counters::requests`] and [`Counters::replies`] for a message type.
@@ -220,11 +284,14 @@ const _: () = {
     assert!(Reason::ALL.len() <= REASON_SLOTS);
     assert!(size_of::<PortKey>() == 8);
     assert!(size_of::<Port>() == 16);
-    assert!(size_of::<Interface>() == 44);
+    assert!(size_of::<Interface>() == 52);
     assert!(size_of::<AddressKey>() == 8);
     assert!(size_of::<Address>() == 8);
-    assert!(size_of::<Slot>() == 144);
+    assert!(size_of::<Slot>() == 212);
     assert!(size_of::<Server>() == 20);
+    assert!(size_of::<Agent>() == 8 + AGENT_ROOM);
+    assert!(size_of::<AgentKey>() == 16);
+    assert!(size_of::<AgentOwner>() == 8);
     assert!(size_of::<Served>() == 8);
     assert!(size_of::<Punted>() == 16 + PUNT_FRAME);
 };

@@ -8,15 +8,17 @@ use crate::abi::Server;
 use crate::wire::{eth, ipv4, udp};
 use crate::{Frame, Sum};
 
-/// Stands where the destination address will be. It is a group address other than broadcast, which the relay never
-/// sends to: a frame that is not a marked copy cannot carry it.
-const MARK: [u8; 6] = [0x03, b'd', b'h', b'c', b'p', b'r'];
+/// Begins the destination address. It begins a group address too, which the relay never sends to other than broadcast: a
+/// frame that is not a marked copy cannot carry it.
+const MARK: [u8; 2] = [0x03, 0xdc];
 
-/// Names one request on one CPU, and the slot of the server group it goes to.
+/// Names one request on one CPU, the slot of the server group it goes to, and the servers that get no copy of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
     /// Counts the requests of this CPU.
     pub sequence: u32,
+    /// Bit i: server i gets a copy.
+    pub servers: u32,
     /// Index into `SLOTS`.
     pub slot: u16,
 }
@@ -24,18 +26,20 @@ pub struct Token {
 /// Writes the token over the Ethernet addresses of a rewritten request.
 #[inline(always)]
 pub fn mark_copies<F: Frame>(frame: &mut F, token: Token) -> Option<()> {
-    let [m0, m1, m2, m3, m4, m5] = MARK;
+    let [m0, m1] = MARK;
+    let [v0, v1, v2, v3] = token.servers.to_ne_bytes();
     let [s0, s1, s2, s3] = token.sequence.to_ne_bytes();
     let [t0, t1] = token.slot.to_ne_bytes();
-    frame.write(eth::DESTINATION, [m0, m1, m2, m3, m4, m5, s0, s1, s2, s3, t0, t1])
+    frame.write(eth::DESTINATION, [m0, m1, v0, v1, v2, v3, s0, s1, s2, s3, t0, t1])
 }
 
 /// The token of a frame that leaves; `None` for a frame that is complete as it is.
 #[inline(always)]
 pub fn token_of<F: Frame>(frame: &F) -> Option<Token> {
-    let [m0, m1, m2, m3, m4, m5, s0, s1, s2, s3, t0, t1] = frame.read::<12>(eth::DESTINATION)?;
-    ([m0, m1, m2, m3, m4, m5] == MARK).then_some(Token {
+    let [m0, m1, v0, v1, v2, v3, s0, s1, s2, s3, t0, t1] = frame.read::<12>(eth::DESTINATION)?;
+    ([m0, m1] == MARK).then_some(Token {
         sequence: u32::from_ne_bytes([s0, s1, s2, s3]),
+        servers: u32::from_ne_bytes([v0, v1, v2, v3]),
         slot: u16::from_ne_bytes([t0, t1]),
     })
 }

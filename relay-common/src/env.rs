@@ -1,14 +1,16 @@
 //! The tables that the rules consult: BPF maps in the kernel, ordinary collections in the daemon.
 
-use crate::abi::{Address, AddressKey, Interface, Port, PortKey};
+use crate::abi::{Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, Port, PortKey};
 
 /// What is known of a server group when a request is about to be sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Bit i: server i can be reached by the path that asks.
     pub ready: u32,
-    /// Largest IPv4 packet that fits all of them, octets.
+    /// Largest IPv4 packet on the way to any of them, octets.
     pub mtu: u32,
+    /// Bit i: server i does not want a message with these `secs` yet.
+    pub waiting: u32,
 }
 
 /// Look-ups, each of constant cost.
@@ -19,8 +21,14 @@ pub trait Env {
     fn interface(&self, index: u32) -> Option<&Interface>;
     /// What an address is to the relay.
     fn address(&self, key: AddressKey) -> Option<Address>;
-    /// A server group by its index.
-    fn route(&self, group: u32) -> Option<Route>;
+    /// A server group by its index, for a message with these `secs`.
+    fn route(&self, group: u32, secs: u16) -> Option<Route>;
+    /// The option 82 that an interface inserts.
+    fn agent(&self, interface: u32) -> Option<&Agent>;
+    /// Whose option 82 a server has sent back.
+    fn owner(&self, key: AgentKey) -> Option<AgentOwner>;
+    /// The interface that a client was last heard on. Only the daemon knows.
+    fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32>;
     /// Whether one more request may be relayed now from an interface that is limited to `rate` a second.
     fn admit(&self, interface: u32, rate: u32) -> bool;
 }

@@ -3,8 +3,12 @@
 //! Everything goes by value: a reference into a packet would have to survive `bpf_xdp_adjust_tail`, which moves
 //! the ground under it, and would cost stack that a BPF program does not have.
 
+use crate::abi::Agent;
+use crate::options::Options;
+use crate::{Reason, Sum, agent, checksum, shift};
+
 /// One frame, from its Ethernet header on.
-pub trait Frame {
+pub trait Frame: Sized {
     /// Highest frame length, one below a power of two: offsets are masked with it, which is what lets the verifier
     /// bound a loop over options. A longer frame is refused before any offset is computed.
     const LIMIT: usize;
@@ -31,6 +35,37 @@ pub trait Frame {
     fn grow_head(&mut self, by: usize) -> Option<()>;
     /// Takes `by` octets off the front.
     fn shrink_head(&mut self, by: usize) -> Option<()>;
+    /// Forgets which options have been noted.
+    fn forget_options(&mut self);
+    /// Notes that an option with this code begins at `at`. A later one takes the place of an earlier.
+    fn note_option(&mut self, code: u8, at: usize);
+    /// Where the last option with this code begins.
+    fn noted_option(&self, code: u8) -> Option<usize>;
+    /// [`Options::walk`]. This and what follows loops over octets: methods, so that a BPF program can make functions of
+    /// their own of them, which the verifier goes through once instead of at every call.
+    ///
+    /// # Errors
+    /// As there.
+    fn walk(&mut self, start: usize, end: usize) -> Result<Options, Reason> {
+        Options::walk(self, start, end)
+    }
+    /// The sum over the `len` octets at `offset`.
+    fn sum(&self, offset: usize, len: usize) -> Option<Sum> {
+        checksum::octets(self, offset, len)
+    }
+    /// [`crate::agent::whole`] over the `len` octets at `offset`.
+    fn hash(&self, offset: usize, len: usize) -> Option<u64> {
+        agent::whole_in(self, offset, len)
+    }
+    /// Moves what stands between `at + len` and `end` to `at`. The `len` octets before `end` keep what was in them.
+    fn forward(&mut self, at: usize, len: usize, end: usize) -> Option<()> {
+        shift::forward(self, at, len, end)
+    }
+    /// Writes the option 82 of `interface`, which is `ours`, and END at `offset`; `unicast` goes into its flags. Returns the
+    /// sum over them, as if they began at an even offset.
+    fn write_agent(&mut self, offset: usize, _interface: u32, ours: &Agent, unicast: bool) -> Option<Sum> {
+        agent::write(self, offset, ours, unicast)
+    }
     /// The identity. In BPF it makes the verifier forget what it knows of a value: states that differ only in what is
     /// known of it become one, which is what keeps loops affordable.
     fn opaque(&self, value: usize) -> usize {
@@ -62,6 +97,8 @@ pub struct SliceFrame<'a> {
     buffer: &'a mut [u8],
     start: usize,
     end: usize,
+    /// By code, 0 for none: no option begins where the frame does.
+    options: [u16; 256],
 }
 
 impl<'a> SliceFrame<'a> {
@@ -74,7 +111,7 @@ impl<'a> SliceFrame<'a> {
     /// When `start..end` is not inside the buffer.
     pub fn new(buffer: &'a mut [u8], start: usize, end: usize) -> Self {
         assert!(start <= end && end <= buffer.len(), "the frame lies outside its buffer");
-        Self { buffer, start, end }
+        Self { buffer, start, end, options: [0; 256] }
     }
 
     /// The frame's octets.
@@ -126,5 +163,18 @@ impl Frame for SliceFrame<'_> {
     fn shrink_head(&mut self, by: usize) -> Option<()> {
         self.start = self.start.checked_add(by).filter(|&start| start <= self.end)?;
         Some(())
+    }
+
+    fn forget_options(&mut self) {
+        self.options = [0; 256];
+    }
+
+    fn note_option(&mut self, code: u8, at: usize) {
+        self.options[usize::from(code)] = at as u16;
+    }
+
+    fn noted_option(&self, code: u8) -> Option<usize> {
+        let at = self.options[usize::from(code)];
+        (at != 0).then_some(usize::from(at))
     }
 }

@@ -17,15 +17,11 @@ pub fn ingress<F: Frame, E: Env>(frame: &mut F, env: &E, ifindex: u32) -> Verdic
         Err((interface, reason)) => return Verdict::Not { interface, reason },
     };
     let interface = packet.port.interface;
-    // The walk comes before anything else is decided: the verifier goes through its loop once for every state it can
-    // be entered in.
-    let result = packet.options(frame).and_then(|options| {
-        if packet.op == bootp::BOOTREQUEST {
-            request::relay(frame, env, &packet, &options)
-        } else {
-            reply::relay(frame, env, &packet, &options)
-        }
-    });
+    let result = if packet.op == bootp::BOOTREQUEST {
+        request::relay(frame, env, &packet)
+    } else {
+        reply::relay(frame, env, &packet)
+    };
     match result {
         Ok(verdict) => verdict,
         Err(reason) => Verdict::Not { interface, reason },

@@ -27,7 +27,8 @@
 extern crate std;
 
 pub mod abi;
-mod checksum;
+pub mod agent;
+pub mod checksum;
 mod copy;
 mod delivery;
 mod env;
@@ -36,10 +37,12 @@ mod frame;
 mod headers;
 mod ingress;
 mod options;
+mod overload;
 mod packet;
 mod rate;
 mod reply;
 mod request;
+pub mod shift;
 mod verdict;
 pub mod wire;
 
@@ -48,5 +51,6 @@ pub use copy::{Token, address_copy, mark_copies, token_of};
 pub use env::{Env, Route};
 pub use frame::{Frame, SliceFrame};
 pub use ingress::ingress;
+pub use options::Options;
 pub use rate::Bucket;
-pub use verdict::{Class, Reason, Verdict};
+pub use verdict::{Class, Reason, Verdict, remark};

@@ -1,32 +1,37 @@
 //! The walk over DHCP options (RFC 2132, RFC 3396), bounded so that the verifier accepts it.
 //!
-//! One loop, one exit, and an offset that is masked in every round: the state at the head of the loop is then the
-//! same each time and is verified once. Without the mask the same loop passes a million verifier instructions.
+//! One pass notes where every option stands; what is asked later costs one look-up. One loop, one exit, and an offset
+//! that is masked in every round: the state at the head of the loop is then the same each time and is verified once.
+//! Without the mask the same loop passes a million verifier instructions.
 
 use crate::wire::bootp::option;
 use crate::{Frame, Reason};
 
 /// What a relay needs to know of the options. Offsets are from the start of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Options {
+pub struct Options {
     /// DHCP message type, 0 when there is none.
-    pub(crate) message: u8,
+    pub message: u8,
+    /// Offset of END, or of the end of the message when there is none.
+    pub end: usize,
     /// Offset of the first relay agent information option.
-    pub(crate) agent: usize,
-    /// Length of its value.
-    pub(crate) agent_len: usize,
+    pub agent: usize,
+    /// Octets of it, with code and length.
+    pub agent_len: usize,
     /// How many instances of it there are.
-    pub(crate) agents: usize,
+    pub agents: usize,
     /// What all of them take, with their codes and lengths.
-    pub(crate) agent_octets: usize,
+    pub agent_octets: usize,
 }
 
 impl Options {
-    /// Plain BOOTP.
+    /// Plain BOOTP: no options up to the end of the message.
     #[inline(always)]
-    pub(crate) fn none<F: Frame>(frame: &F) -> Self {
+    pub fn none<F: Frame>(frame: &mut F, end: usize) -> Self {
+        frame.forget_options();
         Self {
             message: frame.opaque(0) as u8,
+            end: frame.opaque(end),
             agent: frame.opaque(0),
             agent_len: frame.opaque(0),
             agents: frame.opaque(0),
@@ -38,9 +43,12 @@ impl Options {
     ///
     /// A message whose END is missing is accepted as long as its last option ends where the message does: clients
     /// that send such messages exist, and nothing about them is ambiguous.
+    ///
+    /// # Errors
+    /// [`Reason::MalformedOptions`], or [`Reason::ManyOptions`] where there is another path.
     #[inline(always)]
-    pub(crate) fn walk<F: Frame>(frame: &F, start: usize, end: usize) -> Result<Self, Reason> {
-        let mut found = Self::none(frame);
+    pub fn walk<F: Frame>(frame: &mut F, start: usize, end: usize) -> Result<Self, Reason> {
+        let mut found = Self::none(frame, end);
         let mut at = start;
         let mut finished = false;
         let mut malformed = false;
@@ -66,34 +74,36 @@ impl Options {
                 malformed = true;
                 break;
             };
-            let len = len as usize;
-            if at + 2 + len > end {
+            let len = len as usize + 2;
+            if at + len > end {
                 malformed = true;
                 break;
             }
-            if code == option::MESSAGE_TYPE {
-                match (len, frame.u8(at + 2)) {
-                    (1, Some(message)) => found.message = message,
-                    _ => {
-                        malformed = true;
-                        break;
-                    }
-                }
-            } else if code == option::RELAY_AGENT {
+            frame.note_option(code, at);
+            if code == option::RELAY_AGENT {
                 if found.agents == 0 {
                     found.agent = frame.opaque(at);
                     found.agent_len = frame.opaque(len);
                 }
                 found.agents = frame.opaque(found.agents + 1);
-                found.agent_octets = frame.opaque(found.agent_octets + 2 + len);
+                found.agent_octets = frame.opaque(found.agent_octets + len);
             }
-            at += 2 + len;
+            at += len;
         }
         if malformed {
             return Err(Reason::MalformedOptions);
         }
         if !finished {
             return Err(if F::HAS_SLOW_PATH { Reason::ManyOptions } else { Reason::MalformedOptions });
+        }
+        if at < end {
+            found.end = at;
+        }
+        if let Some(at) = frame.noted_option(option::MESSAGE_TYPE) {
+            match frame.read::<3>(at) {
+                Some([_, 1, message]) => found.message = message,
+                _ => return Err(Reason::MalformedOptions),
+            }
         }
         Ok(found)
     }

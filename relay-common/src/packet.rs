@@ -3,7 +3,7 @@
 //! Nothing is written here. The order of the checks is the order of the answers a user would expect: first whether
 //! the frame concerns the relay at all (if not it passes, however broken it is), then whether it is sound.
 
-use crate::abi::{AddressKey, Port, PortKey};
+use crate::abi::{AddressKey, Port, PortKey, flag};
 use crate::options::Options;
 use crate::wire::{bootp, eth, ipv4, udp};
 use crate::{Env, Frame, Reason, Sum};
@@ -15,8 +15,15 @@ pub(crate) struct Packet {
     pub(crate) l3: usize,
     /// Octets of the DHCP message.
     pub(crate) len: usize,
-    /// Sum over the message.
-    pub(crate) sum: Sum,
+    /// Its options.
+    pub(crate) options: Options,
+    /// Where the sums divide, from the start of the frame: at the option 82 that may be taken out (the first of a reply,
+    /// or of a request whose interface replaces it), else at END.
+    pub(crate) split: usize,
+    /// Sum over the message up to `split`.
+    pub(crate) before: Sum,
+    /// Sum over the message behind the octet at `split`, beginning at an even offset.
+    pub(crate) behind: Sum,
     /// The UDP checksum of the sender as it stands in the packet, 0 when there was none.
     pub(crate) checksum: usize,
     /// The message's `op`.
@@ -47,10 +54,26 @@ impl Packet {
         self.message() + self.len
     }
 
+    /// Whether `split` is at an odd offset of the message.
+    #[inline(always)]
+    pub(crate) fn parity(&self) -> usize {
+        self.split - self.message()
+    }
+
+    /// Sum over the whole message.
+    #[inline(always)]
+    pub(crate) fn sum<F: Frame>(&self, frame: &F) -> Option<Sum> {
+        whole(frame, self.split, self.end(), self.parity(), self.before, self.behind)
+    }
+
     /// Finds and verifies the message of a frame that came in on device `ifindex`. On failure the first field is the
     /// index of the interface, 0 where none is known.
     #[inline(always)]
-    pub(crate) fn find<F: Frame, E: Env>(frame: &F, env: &E, ifindex: u32) -> Result<Self, (u32, Reason)> {
+    pub(crate) fn find<F: Frame, E: Env>(
+        frame: &mut F,
+        env: &E,
+        ifindex: u32,
+    ) -> Result<Self, (u32, Reason)> {
         let mut key = PortKey { ifindex, outer: 0, inner: 0 };
         // From here on the verifier does not tell one number of tags from another.
         let l3 = frame.offset(untag(frame, &mut key).ok_or((0, Reason::NotIpv4))?);
@@ -63,16 +86,24 @@ impl Packet {
         }
         let port = env.port(key).ok_or((0, Reason::NoInterface))?;
         let addressed = addressee(frame, env, &header, &port).map_err(|reason| (0, reason))?;
-        Self::verify(frame, l3, &header, port, addressed).map_err(|reason| (port.interface, reason))
+        let interface = env.interface(port.interface);
+        let replaces = interface.is_some_and(|found| found.flags & flag::POLICY == flag::REPLACE);
+        if port.interface == 0
+            && frame.u8(frame.offset(l3 + header.len + udp::HEADER_LEN) + bootp::OP) != Some(bootp::BOOTREPLY)
+        {
+            return Err((0, Reason::NoInterface));
+        }
+        Self::verify(frame, l3, &header, port, addressed, replaces).map_err(|reason| (port.interface, reason))
     }
 
     #[inline(always)]
     fn verify<F: Frame>(
-        frame: &F,
+        frame: &mut F,
         l3: usize,
         header: &Header,
         port: Port,
         addressed: u32,
+        replaces: bool,
     ) -> Result<Self, Reason> {
         if frame.len() > F::LIMIT {
             return Err(Reason::TooLong);
@@ -101,7 +132,23 @@ impl Packet {
             return Err(Reason::Truncated);
         }
         let message = l3 + HEADERS;
-        let sum = Sum::new().octets(frame, message, len).ok_or(Reason::UdpLength)?;
+        let end = message + len;
+        // What is wrong with the options is told only when nothing else is wrong.
+        let walked = Self::walk(frame, frame.offset(message), len);
+        let options = match walked {
+            Ok(options) => options,
+            Err(_) => Options::none(frame, end),
+        };
+        let op = frame.u8(message + bootp::OP).ok_or(Reason::Truncated)?;
+        let at_agent = options.agents != 0 && (op == bootp::BOOTREPLY || replaces);
+        let split = frame.offset(if at_agent { options.agent } else { options.end });
+        let before = frame.sum(message, split - message).ok_or(Reason::UdpLength)?;
+        let behind = if split < end {
+            frame.sum(split + 1, end - split - 1).ok_or(Reason::UdpLength)?
+        } else {
+            Sum::new()
+        };
+        let sum = whole(frame, split, end, split - message, before, behind).ok_or(Reason::UdpLength)?;
         let ports = frame.read::<4>(datagram).ok_or(Reason::UdpLength)?;
         let field = frame.read::<2>(datagram + udp::CHECKSUM).ok_or(Reason::UdpLength)?;
         let pseudo = pseudo_header(header.source, header.destination, length);
@@ -110,7 +157,6 @@ impl Packet {
         if field != [0, 0] && !whole.is_right() && field != pseudo.partial() {
             return Err(Reason::UdpChecksum);
         }
-        let op = frame.u8(message + bootp::OP).ok_or(Reason::Truncated)?;
         let hlen = frame.u8(message + bootp::HLEN).ok_or(Reason::Truncated)?;
         if op != bootp::BOOTREQUEST && op != bootp::BOOTREPLY {
             return Err(Reason::BadOp);
@@ -118,10 +164,16 @@ impl Packet {
         if hlen as usize > bootp::CHADDR_LEN {
             return Err(Reason::BadHlen);
         }
+        if let Err(reason) = walked {
+            return Err(reason);
+        }
         Ok(Self {
             l3,
             len,
-            sum,
+            options,
+            split,
+            before,
+            behind,
             checksum: frame.opaque(u16::from_ne_bytes(field) as usize),
             op: frame.opaque(op as usize) as u8,
             source: header.source,
@@ -131,16 +183,31 @@ impl Packet {
         })
     }
 
-    /// The options of the message; a message without the cookie is plain BOOTP and has none.
+    /// The options of the message at `at`; a message without the cookie is plain BOOTP and has none.
     #[inline(always)]
-    pub(crate) fn options<F: Frame>(&self, frame: &F) -> Result<Options, Reason> {
-        let at = frame.offset(self.message());
-        if self.len >= bootp::OPTIONS && frame.read::<4>(at + bootp::COOKIE) == Some(bootp::MAGIC) {
-            Options::walk(frame, at + bootp::OPTIONS, self.end())
+    pub(crate) fn walk<F: Frame>(frame: &mut F, at: usize, len: usize) -> Result<Options, Reason> {
+        if len >= bootp::OPTIONS && frame.read::<4>(at + bootp::COOKIE) == Some(bootp::MAGIC) {
+            frame.walk(at + bootp::OPTIONS, at + len)
         } else {
-            Ok(Options::none(frame))
+            Ok(Options::none(frame, at + len))
         }
     }
+}
+
+/// Sum over a message that ends at `end`, from the sums of what is before and behind the octet at `split`.
+#[inline(always)]
+fn whole<F: Frame>(
+    frame: &F,
+    split: usize,
+    end: usize,
+    parity: usize,
+    before: Sum,
+    behind: Sum,
+) -> Option<Sum> {
+    if split >= end {
+        return Some(before);
+    }
+    Some(before.plus(Sum::octet(frame.u8(split)?, parity)).plus(behind.shifted(parity + 1)))
 }
 
 /// The sum of a UDP pseudo-header (RFC 768); `length` is that of the UDP header and payload.
@@ -195,11 +262,11 @@ impl Header {
 /// Whether the datagram is for the relay: to everybody, or to one of our addresses.
 #[inline(always)]
 fn addressee<F: Frame, E: Env>(frame: &F, env: &E, header: &Header, port: &Port) -> Result<u32, Reason> {
+    let mac = frame.read::<{ eth::ADDRESS_LEN }>(eth::DESTINATION).ok_or(Reason::NotIpv4)?;
+    if mac[0] & 1 == 0 && mac != port.mac {
+        return Err(Reason::OtherHost);
+    }
     if header.destination == ipv4::BROADCAST {
-        let mac = frame.read::<{ eth::ADDRESS_LEN }>(eth::DESTINATION).ok_or(Reason::NotIpv4)?;
-        if mac[0] & 1 == 0 && mac != port.mac {
-            return Err(Reason::OtherHost);
-        }
         return Ok(frame.opaque(0) as u32);
     }
     match env.address(AddressKey { vrf: port.vrf, address: header.destination }) {

@@ -1,79 +1,42 @@
-//! Server to client: who may answer, for which interface, and the rewrite. Option 82 never reaches the client
+//! Server to client: who may answer, for which interface, and the rewrite. Our option 82 never reaches the client
 //! (RFC 3046 section 2.2); everything else stays as it is and in its order.
 
-use crate::abi::{Address, AddressKey, Interface, flag};
+mod recognise;
+
+use crate::abi::{Interface, flag};
 use crate::delivery::Delivery;
 use crate::headers::Datagram;
-use crate::options::Options;
 use crate::packet::{HEADERS, Packet};
+use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, udp};
-use crate::{Env, Frame, Reason, Sum, Verdict};
+use crate::{Env, Frame, Reason, Sum, Verdict, overload};
+use recognise::{Removed, recognise};
 
 #[inline(always)]
-pub(crate) fn relay<F: Frame, E: Env>(
-    frame: &mut F,
-    env: &E,
-    packet: &Packet,
-    options: &Options,
-) -> Result<Verdict, Reason> {
-    let index = interface_of(frame, env, packet)?;
+pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -> Result<Verdict, Reason> {
+    let (index, removed) = recognise(frame, env, packet)?;
     let interface = env.interface(index).ok_or(Reason::WrongGiaddr)?;
     if F::HAS_SLOW_PATH && interface.flags & flag::SLOW_REPLIES != 0 {
         return Err(Reason::NoRedirect);
     }
-    if F::HAS_SLOW_PATH && options.agents > 1 {
-        return Err(Reason::ManyOptions);
+    let authenticated = frame.noted_option(option::AUTHENTICATION).is_some();
+    if F::HAS_SLOW_PATH && authenticated && removed.octets() != 0 {
+        return Err(Reason::Authenticated);
     }
-    let agent = AgentOption::of(options);
-    let kept = packet.len - agent.octets;
-    let len = frame.opaque(if kept < bootp::MIN_LEN { bootp::MIN_LEN } else { kept });
+    if !F::HAS_SLOW_PATH && matches!(removed, Removed::All { .. }) {
+        overload::agents(frame, packet, true).ok_or(Reason::Truncated)?;
+    }
+    let kept = packet.len - removed.octets();
+    let padded = !authenticated && kept < bootp::MIN_LEN;
+    let len = frame.opaque(if padded { bootp::MIN_LEN } else { kept });
     if F::HAS_SLOW_PATH && HEADERS + len > interface.mtu as usize {
         return Err(Reason::EgressMtu);
     }
     let l3 = make_room(frame, packet, interface, len).ok_or(Reason::NoRoom)?;
-    let sum = reshape(frame, packet, agent, len, l3).ok_or(Reason::NoRoom)?;
-    address(frame, interface, options.message, len, l3, sum).ok_or(Reason::NoRoom)?;
-    Ok(Verdict::ToClient { interface: index, message: options.message })
-}
-
-/// The interface a reply is for, once its sender and its addresses have been found right.
-#[inline(always)]
-fn interface_of<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) -> Result<u32, Reason> {
-    if packet.port.upstream == 0 {
-        return Err(Reason::ReplyFromClientPort);
-    }
-    let sender = AddressKey { vrf: packet.port.vrf, address: packet.source };
-    if env.address(sender).is_none_or(|found| found.server == 0) {
-        return Err(Reason::UnknownServer);
-    }
-    let giaddr = frame.read::<4>(frame.offset(packet.message()) + bootp::GIADDR).ok_or(Reason::Truncated)?;
-    if giaddr != packet.destination {
-        return Err(Reason::WrongGiaddr);
-    }
-    match packet.addressed {
-        0 => Err(Reason::WrongGiaddr),
-        Address::SHARED => Err(Reason::AmbiguousGiaddr),
-        index => Ok(index),
-    }
-}
-
-/// The relay agent option of a reply: the first instance, and what all of them take.
-#[derive(Clone, Copy)]
-struct AgentOption {
-    /// Offset in the message.
-    at: usize,
-    /// Octets of the first instance, with code and length; 0 when there is none.
-    len: usize,
-    /// Octets of all instances.
-    octets: usize,
-}
-
-impl AgentOption {
-    #[inline(always)]
-    fn of(options: &Options) -> Self {
-        let len = if options.agents == 0 { 0 } else { options.agent_len + 2 };
-        Self { at: options.agent, len, octets: options.agent_octets }
-    }
+    let sum = reshape(frame, packet, &removed, len, l3).ok_or(Reason::NoRoom)?;
+    let message = packet.options.message;
+    address(frame, interface, message, len, l3, sum).ok_or(Reason::NoRoom)?;
+    Ok(Verdict::ToClient { interface: index, message })
 }
 
 /// Makes the frame long enough at both ends for tags and padding, and returns the new offset of the IPv4 header.
@@ -109,20 +72,22 @@ fn tags(interface: &Interface) -> usize {
 fn reshape<F: Frame>(
     frame: &mut F,
     packet: &Packet,
-    agent: AgentOption,
+    removed: &Removed,
     len: usize,
     l3: usize,
 ) -> Option<Sum> {
     let message = l3 + HEADERS;
     let mut kept = packet.len;
-    if agent.len != 0 {
+    if let Removed::One { at, len } | Removed::All { at, len, .. } = *removed
+        && len != 0
+    {
         // The option was found before the frame moved under it.
-        let at = agent.at + l3 - packet.l3;
-        remove(frame, at, agent.len, message + kept)?;
-        kept -= agent.len;
-        if !F::HAS_SLOW_PATH && agent.octets != agent.len {
-            kept = remove_others(frame, message, kept)?;
-        }
+        let at = at + l3 - packet.l3;
+        frame.forward(at, len, message + kept)?;
+        kept -= len;
+    }
+    if !F::HAS_SLOW_PATH && packet.options.agents > 1 && matches!(removed, Removed::All { .. }) {
+        kept = remove_others(frame, message, kept)?;
     }
     // What lies behind the message (Ethernet padding, or the end of what was moved) becomes zero.
     let excess = frame.len() - (message + kept);
@@ -132,7 +97,33 @@ fn reshape<F: Frame>(
     if len > kept {
         frame.grow_tail(len - kept)?;
     }
-    if agent.len != 0 { Sum::new().octets(frame, message, len) } else { Some(packet.sum) }
+    let at = packet.parity();
+    match removed {
+        Removed::Nothing => {
+            // Where the message was does not matter to its sum.
+            let octet = if at < packet.len { frame.u8(frame.offset(message + at))? } else { 0 };
+            Some(packet.before.plus(Sum::octet(octet, at)).plus(packet.behind.shifted(at + 1)))
+        }
+        // The daemon may have changed more than the one place.
+        _ if !F::HAS_SLOW_PATH => frame.sum(message, len),
+        _ => {
+            let rest = frame.sum(message + at, len - at)?;
+            Some(packet.before.plus(rest.shifted(at)))
+        }
+    }
+}
+
+/// Removes what instances of the option are left, and returns the octets of the message that remain. Host only: a
+/// second instance sends a frame to the slow path.
+fn remove_others<F: Frame>(frame: &mut F, message: usize, mut kept: usize) -> Option<usize> {
+    loop {
+        let options = frame.walk(message + bootp::OPTIONS, message + kept).ok()?;
+        if options.agents == 0 {
+            return Some(kept);
+        }
+        frame.forward(options.agent, options.agent_len, message + kept)?;
+        kept -= options.agent_len;
+    }
 }
 
 /// Writes all headers of a finished message.
@@ -156,60 +147,6 @@ fn address<F: Frame>(
         sum: Some(sum),
     };
     datagram.write(frame, frame.offset(l3))
-}
-
-/// Moves what stands between `at + len` and `end` to `at`.
-#[inline(always)]
-fn remove<F: Frame>(frame: &mut F, at: usize, len: usize, end: usize) -> Option<()> {
-    // Eight octets are one load and one store; of more the compiler makes a call to a loop over octets.
-    const CHUNK: usize = 8;
-    let mut from = at + len;
-    let mut complete = true;
-    for _ in 0..F::LIMIT / CHUNK {
-        from = frame.offset(from);
-        if from + CHUNK > end {
-            break;
-        }
-        let moved = match frame.read::<CHUNK>(from) {
-            Some(octets) => frame.write::<CHUNK>(frame.offset(from - len), octets),
-            None => None,
-        };
-        if moved.is_none() {
-            complete = false;
-            break;
-        }
-        from += CHUNK;
-    }
-    for _ in 0..CHUNK {
-        from = frame.offset(from);
-        if from >= end {
-            break;
-        }
-        let moved = match frame.u8(from) {
-            Some(octet) => frame.write::<1>(frame.offset(from - len), [octet]),
-            None => None,
-        };
-        if moved.is_none() {
-            complete = false;
-            break;
-        }
-        from += 1;
-    }
-    complete.then_some(())
-}
-
-/// Removes what instances of the option are left, and returns the octets of the message that remain. Host only: a
-/// second instance sends a frame to the slow path.
-fn remove_others<F: Frame>(frame: &mut F, message: usize, mut kept: usize) -> Option<usize> {
-    loop {
-        let options = Options::walk(frame, message + bootp::OPTIONS, message + kept).ok()?;
-        if options.agents == 0 {
-            return Some(kept);
-        }
-        let len = options.agent_len + 2;
-        remove(frame, options.agent, len, message + kept)?;
-        kept -= len;
-    }
 }
 
 /// The Ethernet header toward a client, with the tags of its VLANs.

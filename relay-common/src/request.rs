@@ -1,25 +1,31 @@
 //! Client to server: the checks of RFC 1542 section 4.1.1 and RFC 3046 section 2.1, then the rewrite. First every
 //! check, then the first write: a frame that has been written to can no longer be handed to anybody else.
 
+mod insert;
+
 use crate::abi::{AddressKey, Interface, flag};
 use crate::headers::Datagram;
-use crate::options::Options;
 use crate::packet::{HEADERS, Packet};
+use crate::verdict::remark;
+use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, ipv4, udp};
-use crate::{Env, Frame, Reason, Verdict};
+use crate::{Env, Frame, Reason, Sum, Verdict, overload};
+
+/// What becomes of option 82: nothing.
+const KEEP: usize = 0;
+/// Ours is put before END.
+const INSERT: usize = 1;
+/// Every instance is taken out and ours put before END.
+const REPLACE: usize = 2;
 
 #[inline(always)]
-pub(crate) fn relay<F: Frame, E: Env>(
-    frame: &mut F,
-    env: &E,
-    packet: &Packet,
-    options: &Options,
-) -> Result<Verdict, Reason> {
+pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -> Result<Verdict, Reason> {
     let index = packet.port.interface;
     let interface = env.interface(index).filter(|_| index != 0).ok_or(Reason::NoInterface)?;
     let at = frame.offset(packet.message());
     let [hlen, hops] = frame.read::<2>(at + bootp::HLEN).ok_or(Reason::Truncated)?;
     let giaddr = frame.read::<4>(at + bootp::GIADDR).ok_or(Reason::Truncated)?;
+    let secs = frame.read::<2>(at + bootp::SECS).ok_or(Reason::Truncated)?;
     if hops >= interface.max_hops {
         return Err(Reason::HopLimit);
     }
@@ -27,53 +33,119 @@ pub(crate) fn relay<F: Frame, E: Env>(
     if !direct && is_ours(env, packet, interface, giaddr) {
         return Err(Reason::OwnGiaddr);
     }
-    if direct && options.agents != 0 && interface.flags & flag::TRUSTED == 0 {
-        return Err(Reason::UntrustedOption82);
+    // Numbers that the verifier forgets, here and below: else all that follows is verified once for every way to get there.
+    let change = change(frame, packet, interface, direct)?;
+    let change = frame.opaque(change);
+    let (secs, swapped) = seconds(secs);
+    let mut remarks = frame.opaque(if swapped { remark::SWAPPED_SECS } else { 0 } as usize) as u32;
+    let route = env.route(interface.group, secs).ok_or(Reason::NoNextHop)?;
+    let servers = !route.waiting;
+    if servers == 0 {
+        return Err(Reason::MinSecs);
     }
-    let route = env.route(interface.group).ok_or(Reason::NoNextHop)?;
-    if route.ready == 0 {
+    if route.ready & servers == 0 {
         return Err(Reason::NoNextHop);
-    }
-    if F::HAS_SLOW_PATH && HEADERS + packet.len > route.mtu as usize {
-        return Err(Reason::EgressMtu);
     }
     if interface.rate != 0 && !env.admit(index, interface.rate) {
         return Err(Reason::RateLimited);
     }
 
-    let new_giaddr = if direct { interface.giaddr } else { giaddr };
-    let sum =
-        packet.sum.without_pair([hlen, hops]).pair([hlen, hops + 1]).without_quad(giaddr).quad(new_giaddr);
-    let computed = packet.checksum != 0 || interface.flags & flag::UDP_CHECKSUM != 0;
+    let wanted = (interface.flags & flag::UDP_CHECKSUM) as usize;
+    let computed = frame.opaque(packet.checksum | wanted) != 0;
+    let new_giaddr = match (direct, packet.options.message) {
+        (false, _) => giaddr,
+        (true, bootp::message::BOOTP) => interface.address,
+        (true, _) => interface.giaddr,
+    };
+    let header = Sum::new()
+        .without_pair([hlen, hops])
+        .pair([hlen, hops + 1])
+        .without_quad(giaddr)
+        .quad(new_giaddr)
+        .forgotten(frame);
+    let message = if change == KEEP {
+        insert::nothing(frame, packet, &route)?
+    } else {
+        insert::option82(frame, env, packet, interface, &route, change == REPLACE)?
+    };
+    let sum = message.sum.plus(header).forgotten(frame);
+    let left_out = if message.left_out { remark::OPTION82_LEFT_OUT } else { 0 };
+    remarks |= frame.opaque(left_out as usize) as u32;
     let datagram = Datagram {
         source: interface.source,
         destination: ipv4::UNSPECIFIED,
         destination_port: udp::BOOTPS,
         tos: interface.tos,
-        len: packet.len,
+        len: frame.opaque(message.len),
         sum: computed.then_some(sum),
     };
-    finish(frame, packet, &datagram, [hlen, hops + 1], new_giaddr).ok_or(Reason::NoRoom)?;
-    Ok(Verdict::ToServers { interface: index, group: interface.group, message: options.message })
+    let tags = packet.l3 - eth::HEADER_LEN;
+    finish(frame, tags, &datagram, [hlen, hops + 1], new_giaddr).ok_or(Reason::NoRoom)?;
+    Ok(Verdict::ToServers {
+        interface: index,
+        group: interface.group,
+        message: packet.options.message,
+        servers,
+        remarks,
+    })
 }
 
-/// The writes, once nothing can refuse the message any more. The frame loses its tags and whatever stood behind the
-/// message (Ethernet padding), so that every copy is exactly its headers and the message.
+/// What is done about option 82, or why the request is refused.
+#[inline(always)]
+fn change<F: Frame>(
+    frame: &mut F,
+    packet: &Packet,
+    interface: &Interface,
+    direct: bool,
+) -> Result<usize, Reason> {
+    let mut agents = packet.options.agents;
+    if frame.noted_option(option::OVERLOAD).is_some() {
+        if F::HAS_SLOW_PATH {
+            return Err(Reason::Overload);
+        }
+        agents += overload::agents(frame, packet, false).ok_or(Reason::Truncated)?;
+    }
+    let policy = interface.flags & flag::POLICY;
+    let inserts = interface.flags & flag::OPTION82 != 0;
+    if agents == 0 {
+        let insert = direct && inserts && packet.options.message != bootp::message::BOOTP;
+        return Ok(if insert { INSERT } else { KEEP });
+    }
+    if direct && interface.flags & flag::TRUSTED == 0 {
+        return Err(Reason::UntrustedOption82);
+    }
+    if !direct && policy == flag::DISCARD {
+        return Err(Reason::Option82Policy);
+    }
+    Ok(match policy {
+        flag::REPLACE => REPLACE,
+        flag::APPEND if !direct => INSERT,
+        _ => KEEP,
+    })
+}
+
+/// The `secs` of a message and whether they were in the wrong byte order. A client that has tried for a whole number of
+/// 256 seconds is less likely than one that stores its counter as its processor does.
+#[inline(always)]
+const fn seconds(field: [u8; 2]) -> (u16, bool) {
+    match field {
+        [high, 0] if high != 0 => (high as u16, true),
+        _ => (u16::from_be_bytes(field), false),
+    }
+}
+
+/// The writes that every request needs, once nothing can refuse it any more. The frame ends with the message and loses its
+/// tags here.
 #[inline(always)]
 fn finish<F: Frame>(
     frame: &mut F,
-    packet: &Packet,
+    tags: usize,
     datagram: &Datagram,
     hlen_hops: [u8; 2],
     giaddr: [u8; 4],
 ) -> Option<()> {
-    let tags = packet.l3 - eth::HEADER_LEN;
-    let excess = frame.len() - packet.end();
     if tags != 0 {
         frame.shrink_head(tags)?;
-    }
-    if excess != 0 {
-        frame.shrink_tail(excess)?;
     }
     const MESSAGE: usize = eth::HEADER_LEN + HEADERS;
     frame.write(eth::ETHERTYPE, eth::IPV4.to_be_bytes())?;
@@ -85,6 +157,6 @@ fn finish<F: Frame>(
 /// Whether an address belongs to this machine, in the clients' VRF or in the servers'.
 #[inline(always)]
 fn is_ours<E: Env>(env: &E, packet: &Packet, interface: &Interface, address: [u8; 4]) -> bool {
-    address == interface.giaddr
-        || env.address(AddressKey { vrf: packet.port.vrf, address }).is_some_and(|found| found.local != 0)
+    let local = |vrf| env.address(AddressKey { vrf, address }).is_some_and(|found| found.local != 0);
+    address == interface.giaddr || local(packet.port.vrf) || local(interface.server_vrf)
 }

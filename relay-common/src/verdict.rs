@@ -83,6 +83,11 @@ reasons! {
         NoRoom "no_room" "The driver left no room around the frame for it to grow."
         NoNextHop "no_next_hop" "No server of the group has a resolved next hop."
         NoRedirect "no_redirect" "The client-facing port cannot take redirected frames: its driver has no ndo_xdp_xmit, or the peer of a veth has neither XDP nor GRO."
+        Overload "overload" "Options continue in file or sname (option 52)."
+        Authenticated "authenticated" "Option 82 changes in a message that is authenticated (RFC 3118), which must keep every other octet."
+        Rearranged "rearranged" "The option 82 to be replaced is not the last option, or not the only one."
+        ForeignOption82 "foreign_option82" "The option 82 of a reply is not one that we send; the daemon looks at its sub-options."
+        NoCircuitId "no_circuit_id" "The giaddr of a reply stands for several interfaces and there is no option 82; the daemon looks for the client."
         EgressMtu "egress_mtu" "The result is larger than the MTU toward a server or the client, and must be fragmented."
     }
     Dropped {
@@ -97,11 +102,15 @@ reasons! {
         HopLimit "hop_limit" "The request has been through max_hops relays already."
         OwnGiaddr "own_giaddr" "A request from outside carries one of our own addresses as giaddr: a loop or a forgery."
         UntrustedOption82 "untrusted_option82" "A client sent option 82 itself (RFC 3046 section 2.1.1)."
+        Option82Policy "option82_policy" "A relayed request carries option 82, and the interface's policy is discard."
+        MinSecs "min_secs" "No server of the group wants a message with so small a secs field yet (min_secs)."
         RateLimited "rate_limited" "The interface is above its rate_limit."
         ReplyFromClientPort "reply_from_client_port" "A BOOTREPLY came in on a port that no server is behind."
         UnknownServer "unknown_server" "A BOOTREPLY from an address that is not a configured server."
         WrongGiaddr "wrong_giaddr" "The giaddr of a reply is not the relay address it was sent to."
         AmbiguousGiaddr "ambiguous_giaddr" "The giaddr of a reply stands for several interfaces and nothing tells which."
+        UnknownCircuit "unknown_circuit" "The option 82 of a reply names no interface that has its giaddr."
+        VssIgnored "vss_ignored" "The server sent sub-option 152 back: it did not look at the VPN, so the address may be another VPN's (RFC 6607)."
     }
 }
 
@@ -116,6 +125,10 @@ pub enum Verdict {
         group: u32,
         /// DHCP message type, 0 for plain BOOTP.
         message: u8,
+        /// Bit i: server i gets a copy.
+        servers: u32,
+        /// Bits of [`remark`].
+        remarks: u32,
     },
     /// Rewritten and ready to leave toward the client.
     ToClient {
@@ -131,4 +144,12 @@ pub enum Verdict {
         /// Why.
         reason: Reason,
     },
+}
+
+/// What else is counted of a relayed request: bits of `Verdict::ToServers::remarks`.
+pub mod remark {
+    /// Our option 82 was left out: the message would have become too long.
+    pub const OPTION82_LEFT_OUT: u32 = 1;
+    /// `secs` was in the wrong byte order.
+    pub const SWAPPED_SECS: u32 = 2;
 }

@@ -4,6 +4,7 @@
 use relay_common::{
     Reason,
     abi::{Counters, MESSAGE_SLOTS, REASON_SLOTS, message_slot},
+    remark,
 };
 
 use crate::maps::COUNTERS;
@@ -25,10 +26,18 @@ fn add(slots: &mut [u64], index: usize, len: usize) {
     }
 }
 
-/// A request was relayed.
+/// A request was relayed; `remarks` is of `relay_common::remark`.
 #[inline(always)]
-pub(crate) fn request(interface: u32, message: u8) {
-    with(interface, |counters| add(&mut counters.requests, message_slot(message), MESSAGE_SLOTS));
+pub(crate) fn request(interface: u32, message: u8, remarks: u32) {
+    with(interface, |counters| {
+        add(&mut counters.requests, message_slot(message), MESSAGE_SLOTS);
+        if remarks & remark::OPTION82_LEFT_OUT != 0 {
+            counters.option82_left_out += 1;
+        }
+        if remarks & remark::SWAPPED_SECS != 0 {
+            counters.swapped_secs += 1;
+        }
+    });
 }
 
 /// A reply was relayed.

@@ -24,7 +24,7 @@ use crate::{
 pub(crate) fn run(ctx: XdpContext) -> u32 {
     // SAFETY: the context is valid while the program runs; the field is set for programs of device maps.
     let ifindex = unsafe { (*ctx.ctx).egress_ifindex };
-    let mut frame = XdpFrame::new(ctx);
+    let mut frame = XdpFrame::without_options(ctx);
     let Some(token) = token_of(&frame) else { return XDP_PASS };
     match address(&mut frame, token, ifindex) {
         Some(()) => {
@@ -51,7 +51,7 @@ fn next_server(token: Token, slot: &Slot, ifindex: u32) -> Option<u32> {
     let served = unsafe { &mut *served };
     if served.sequence != token.sequence {
         served.sequence = token.sequence;
-        served.mask = 0;
+        served.mask = !token.servers;
     }
     for (index, egress) in slot.ifindex.iter().enumerate() {
         let bit = 1u32 << index;

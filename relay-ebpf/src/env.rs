@@ -2,12 +2,14 @@
 
 use relay_common::{
     Env, Route,
-    abi::{Address, AddressKey, Interface, Port, PortKey, Slot},
+    abi::{Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, Port, PortKey, Slot},
 };
 
 use crate::{
     clock,
-    maps::{ACTIVE, ADDRESSES, BUCKETS, INTERFACES, PORTS, SLOTS},
+    frame::forgotten,
+    loops,
+    maps::{ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, BUCKETS, INTERFACES, PORTS, SLOTS},
 };
 
 /// The tables of the kernel.
@@ -39,9 +41,26 @@ impl Env for Maps {
     }
 
     #[inline(always)]
-    fn route(&self, group: u32) -> Option<Route> {
-        let (_, slot) = published(group)?;
-        Some(Route { ready: slot.ready, mtu: slot.mtu })
+    fn route(&self, group: u32, secs: u16) -> Option<Route> {
+        let (index, slot) = published(group)?;
+        let waiting = if slot.standby == 0 { 0 } else { loops::waiting(index, u32::from(secs)) };
+        Some(Route { ready: slot.ready, mtu: slot.mtu, waiting: forgotten(waiting as usize) as u32 })
+    }
+
+    #[inline(always)]
+    fn agent(&self, interface: u32) -> Option<&Agent> {
+        AGENTS.get(interface)
+    }
+
+    #[inline(always)]
+    fn owner(&self, key: AgentKey) -> Option<AgentOwner> {
+        // SAFETY: as for `port`.
+        unsafe { AGENT_OWNERS.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn client(&self, _xid: [u8; 4], _chaddr: [u8; 16]) -> Option<u32> {
+        None
     }
 
     #[inline(always)]

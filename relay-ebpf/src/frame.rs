@@ -11,7 +11,12 @@ use aya_ebpf::{
     helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail},
     programs::XdpContext,
 };
-use relay_common::Frame;
+use relay_common::{Frame, Options, Reason, Sum, abi::Agent};
+
+use crate::{
+    loops,
+    maps::{NOTES, Notes},
+};
 
 /// Zero, which the verifier does not know: it lies in a map that may be written.
 #[unsafe(no_mangle)]
@@ -20,15 +25,36 @@ static mut UNKNOWN_ZERO: usize = 0;
 /// The linear part of a packet.
 pub(crate) struct XdpFrame {
     ctx: XdpContext,
+    /// This CPU's.
+    notes: *mut Notes,
+    /// The number of the message in hand, shifted left by [`MESSAGE_SHIFT`].
+    message: u64,
 }
 
+/// Below it there is room for an offset in the frame.
+const MESSAGE_SHIFT: u32 = 16;
+
 impl XdpFrame {
-    pub(crate) fn new(ctx: XdpContext) -> Self {
-        Self { ctx }
+    #[inline(always)]
+    pub(crate) fn new(ctx: XdpContext) -> Option<Self> {
+        Some(Self { ctx, notes: NOTES.get_ptr_mut(0)?, message: 0 })
+    }
+
+    /// A frame whose options nobody asks for.
+    #[inline(always)]
+    pub(crate) fn without_options(ctx: XdpContext) -> Self {
+        Self { ctx, notes: core::ptr::null_mut(), message: 0 }
     }
 
     pub(crate) fn ctx(&self) -> &XdpContext {
         &self.ctx
+    }
+
+    /// Leaves what a walk has found to the caller of the function that walked.
+    #[inline(always)]
+    pub(crate) fn found(&mut self, options: Options) {
+        // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
+        unsafe { (&raw mut (*self.notes).found).write(options) };
     }
 
     /// Address of the `N` octets at `offset`, if all of them are in the packet.
@@ -103,9 +129,82 @@ impl Frame for XdpFrame {
     }
 
     #[inline(always)]
-    fn opaque(&self, value: usize) -> usize {
-        // Loaded anew each time: what the verifier learns of one result must not tell it anything of another.
-        // SAFETY: nobody writes the variable.
-        value.wrapping_add(unsafe { (&raw const UNKNOWN_ZERO).read_volatile() })
+    fn walk(&mut self, start: usize, end: usize) -> Result<Options, Reason> {
+        match loops::walk_options(self.ctx.ctx, start as u64, end as u64) {
+            loops::WALKED => {
+                // SAFETY: as for `found`.
+                let (number, options) =
+                    unsafe { ((*self.notes).message, (&raw const (*self.notes).found).read()) };
+                self.message = number << MESSAGE_SHIFT;
+                Ok(options)
+            }
+            loops::MANY => Err(Reason::ManyOptions),
+            _ => Err(Reason::MalformedOptions),
+        }
     }
+
+    #[inline(always)]
+    fn sum(&self, offset: usize, len: usize) -> Option<Sum> {
+        let sum = loops::sum_octets(self.ctx.ctx, offset as u64, len as u64);
+        (sum != loops::FAILED).then_some(Sum::from_raw(sum))
+    }
+
+    #[inline(always)]
+    fn hash(&self, offset: usize, len: usize) -> Option<u64> {
+        let hash = loops::hash_octets(self.ctx.ctx, offset as u64, len as u64);
+        (hash != loops::FAILED).then_some(hash)
+    }
+
+    #[inline(always)]
+    fn forward(&mut self, at: usize, len: usize, end: usize) -> Option<()> {
+        (loops::move_octets(self.ctx.ctx, at as u64, len as u64, end as u64) == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn write_agent(&mut self, offset: usize, interface: u32, _ours: &Agent, unicast: bool) -> Option<Sum> {
+        let sum = loops::write_agent(self.ctx.ctx, offset as u64, interface, u32::from(unicast));
+        (sum != loops::FAILED).then_some(Sum::from_raw(sum))
+    }
+
+    #[inline(always)]
+    fn forget_options(&mut self) {
+        // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
+        let number = unsafe {
+            (*self.notes).message = (*self.notes).message.wrapping_add(1);
+            (*self.notes).message
+        };
+        self.message = number << MESSAGE_SHIFT;
+    }
+
+    #[inline(always)]
+    fn note_option(&mut self, code: u8, at: usize) {
+        // SAFETY: as for `forget_options`; there is one element for every code.
+        unsafe {
+            let first: *mut u64 = (&raw mut (*self.notes).options).cast();
+            first.add(usize::from(code)).write(self.message | at as u64);
+        }
+    }
+
+    #[inline(always)]
+    fn noted_option(&self, code: u8) -> Option<usize> {
+        // SAFETY: as for `note_option`.
+        let note = unsafe {
+            let first: *const u64 = (&raw const (*self.notes).options).cast();
+            first.add(usize::from(code)).read()
+        };
+        (note >> MESSAGE_SHIFT == self.message >> MESSAGE_SHIFT).then_some(note as usize & Self::LIMIT)
+    }
+
+    #[inline(always)]
+    fn opaque(&self, value: usize) -> usize {
+        forgotten(value)
+    }
+}
+
+/// The same value, of which the verifier knows nothing.
+#[inline(always)]
+pub(crate) fn forgotten(value: usize) -> usize {
+    // Loaded anew each time: what the verifier learns of one result must not tell it anything of another.
+    // SAFETY: nobody writes the variable.
+    value.wrapping_add(unsafe { (&raw const UNKNOWN_ZERO).read_volatile() })
 }

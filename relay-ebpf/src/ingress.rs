@@ -4,13 +4,13 @@ use aya_ebpf::{
     bindings::xdp_action::{XDP_DROP, XDP_PASS},
     programs::XdpContext,
 };
-use relay_common::{Class, Token, Verdict, abi::MAX_SERVERS, mark_copies};
+use relay_common::{Class, Token, Verdict, abi::MAX_SERVERS, address_copy, mark_copies};
 
 use crate::{
     counters,
     env::{self, Maps},
     frame::XdpFrame,
-    maps::{CLIENTS, FANOUT, INTERFACES, SEQUENCE},
+    maps::{DEVICES, FANOUT, INTERFACES, SEQUENCE, SERVERS},
     punt,
 };
 
@@ -20,11 +20,11 @@ const BPF_F_BROADCAST: u64 = 1 << 3;
 #[inline(always)]
 pub(crate) fn run(ctx: XdpContext) -> u32 {
     let ifindex = ctx.ingress_ifindex() as u32;
-    let mut frame = XdpFrame::new(ctx);
+    let Some(mut frame) = XdpFrame::new(ctx) else { return XDP_PASS };
     match relay_common::ingress(&mut frame, &Maps, ifindex) {
-        Verdict::ToServers { interface, group, message } => {
-            counters::request(interface, message);
-            fan_out(&mut frame, interface, group)
+        Verdict::ToServers { interface, group, message, servers, remarks } => {
+            counters::request(interface, message, remarks);
+            fan_out(&mut frame, interface, group, servers)
         }
         Verdict::ToClient { interface, message } => {
             counters::reply(interface, message);
@@ -44,13 +44,18 @@ pub(crate) fn run(ctx: XdpContext) -> u32 {
     }
 }
 
-/// One copy for every server with a next hop, the rest by way of the daemon. The group may have been republished
-/// since the rules looked at it; whatever is published now is a whole group too.
+/// One copy for every server of `servers` with a next hop, the rest by way of the daemon. The group may have been
+/// republished since the rules looked at it; whatever is published now is a whole group too.
 #[inline(always)]
-fn fan_out(frame: &mut XdpFrame, interface: u32, group: u32) -> u32 {
+fn fan_out(frame: &mut XdpFrame, interface: u32, group: u32, servers: u32) -> u32 {
     let Some((index, slot)) = env::published(group) else { return XDP_DROP };
-    if slot.pending != 0 {
-        punt::send(frame, interface, slot);
+    let pending = slot.pending & servers;
+    if pending != 0 {
+        punt::send(frame, interface, slot.group, pending);
+    }
+    let ready = slot.ready & servers;
+    if ready & ready.wrapping_sub(1) == 0 {
+        return to_one(frame, index, ready).unwrap_or(XDP_DROP);
     }
     let Some(last) = SEQUENCE.get_ptr_mut(0) else { return XDP_DROP };
     // SAFETY: the counter of this CPU, which nobody else writes while the program runs.
@@ -58,7 +63,7 @@ fn fan_out(frame: &mut XdpFrame, interface: u32, group: u32) -> u32 {
         *last = (*last).wrapping_add(1);
         *last
     };
-    if mark_copies(frame, Token { sequence, slot: index as u16 }).is_none() {
+    if mark_copies(frame, Token { sequence, servers: ready, slot: index as u16 }).is_none() {
         return XDP_DROP;
     }
     match FANOUT.get(index) {
@@ -67,10 +72,20 @@ fn fan_out(frame: &mut XdpFrame, interface: u32, group: u32) -> u32 {
     }
 }
 
+/// A single copy needs no clone: it is finished here, and the egress program lets it pass.
+#[inline(always)]
+fn to_one(frame: &mut XdpFrame, slot: u32, server: u32) -> Option<u32> {
+    let index = server.trailing_zeros() & (MAX_SERVERS as u32 - 1);
+    let server = SERVERS.get(slot * MAX_SERVERS as u32 + index)?;
+    address_copy(frame, server)?;
+    counters::copy();
+    DEVICES.redirect(server.ifindex, u64::from(XDP_DROP)).ok()
+}
+
 #[inline(always)]
 fn to_client(interface: u32) -> u32 {
     let Some(interface) = INTERFACES.get(interface) else { return XDP_DROP };
-    CLIENTS.redirect(interface.ifindex, u64::from(XDP_DROP)).unwrap_or(XDP_DROP)
+    DEVICES.redirect(interface.ifindex, u64::from(XDP_DROP)).unwrap_or(XDP_DROP)
 }
 
 const _: () = assert!(MAX_SERVERS <= u32::BITS as usize);

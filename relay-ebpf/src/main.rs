@@ -14,6 +14,7 @@ mod egress;
 mod env;
 mod frame;
 mod ingress;
+mod loops;
 mod maps;
 mod punt;
 

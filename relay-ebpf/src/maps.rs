@@ -1,5 +1,5 @@
-//! All maps in one place. The daemon writes everything but `counters`, `SEQUENCE`, `SERVED` and `BUCKETS`, which only
-//! the programs write, and `PUNTED`, which they fill and it drains. Sizes given here are those of a small relay; the
+//! All maps in one place. The daemon writes everything but `counters`, `SEQUENCE`, `SERVED`, `NOTES` and `BUCKETS`,
+//! which only the programs write, and `PUNTED`, which they fill and it drains. Sizes given here are those of a small relay; the
 //! daemon sets the real ones when it loads the object.
 
 use aya_ebpf::{
@@ -7,11 +7,22 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use relay_common::{
-    Bucket,
+    Bucket, Options,
     abi::{
-        Address, AddressKey, Counters, Interface, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Counters, Interface, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
     },
 };
+
+/// Scratch of one CPU: too large for the stack of a BPF program.
+#[repr(C)]
+pub(crate) struct Notes {
+    /// Which message `options` is about.
+    pub(crate) message: u64,
+    /// By option code: the message it was seen in, shifted left by 16, and its offset in the frame.
+    pub(crate) options: [u64; 256],
+    /// What the walk found.
+    pub(crate) found: Options,
+}
 
 /// What a port and VLAN is to the relay.
 #[btf_map]
@@ -21,7 +32,7 @@ pub(crate) static PORTS: HashMap<PortKey, Port, 64> = HashMap::new();
 #[btf_map]
 pub(crate) static ADDRESSES: HashMap<AddressKey, Address, 256> = HashMap::new();
 
-/// The client-facing interfaces, from index 1. 44 octets each. Pinned.
+/// The client-facing interfaces, from index 1. 52 octets each. Pinned.
 #[btf_map(name = "interfaces")]
 pub(crate) static INTERFACES: Array<Interface, 64> = Array::new();
 
@@ -41,11 +52,23 @@ pub(crate) static SERVERS: Array<Server, 1024> = Array::new();
 #[btf_map]
 pub(crate) static FANOUT: ArrayOfMaps<DevMap<MAX_SERVERS>, 32> = ArrayOfMaps::new();
 
-/// The client-facing devices, by their own interface index.
+/// The devices that frames leave by, by their own interface index.
 #[btf_map]
-pub(crate) static CLIENTS: DevMapHash<64> = DevMapHash::new();
+pub(crate) static DEVICES: DevMapHash<64> = DevMapHash::new();
 
-/// Counters by interface. 664 octets each and per CPU. Pinned.
+/// The option 82 of each interface.
+#[btf_map]
+pub(crate) static AGENTS: Array<Agent, 64> = Array::new();
+
+/// Whose option 82 a server has sent back.
+#[btf_map]
+pub(crate) static AGENT_OWNERS: HashMap<AgentKey, AgentOwner, 256> = HashMap::new();
+
+/// Where the options of the message in hand stand.
+#[btf_map]
+pub(crate) static NOTES: PerCpuArray<Notes, 1> = PerCpuArray::new();
+
+/// Counters by interface. 680 octets each and per CPU. Pinned.
 #[btf_map(name = "counters")]
 pub(crate) static COUNTERS: PerCpuArray<Counters, 64> = PerCpuArray::new();
 

@@ -4,13 +4,13 @@
 use aya_ebpf::{EbpfContext as _, helpers::generated::bpf_xdp_load_bytes};
 use relay_common::{
     Frame as _,
-    abi::{PUNT_FRAME, Punted, Slot},
+    abi::{PUNT_FRAME, Punted},
 };
 
 use crate::{counters, frame::XdpFrame, maps::PUNTED};
 
 #[inline(always)]
-pub(crate) fn send(frame: &XdpFrame, interface: u32, slot: &Slot) {
+pub(crate) fn send(frame: &XdpFrame, interface: u32, group: u32, servers: u32) {
     let Some(mut record) = PUNTED.reserve(0) else {
         counters::punt_lost(interface);
         return;
@@ -20,8 +20,8 @@ pub(crate) fn send(frame: &XdpFrame, interface: u32, slot: &Slot) {
     let punted: *mut Punted = record.as_mut_ptr();
     // SAFETY: the record is ours until it is submitted, all its fields are plain data, and `len` octets fit `frame`.
     let loaded = unsafe {
-        (*punted).group = slot.group;
-        (*punted).servers = slot.pending;
+        (*punted).group = group;
+        (*punted).servers = servers;
         (*punted).len = len as u32;
         (*punted).interface = interface;
         let octets = core::ptr::addr_of_mut!((*punted).frame);

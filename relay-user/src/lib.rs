@@ -8,6 +8,7 @@ pub mod fastpath;
 pub mod features;
 pub mod logging;
 pub mod nexthop;
+pub mod option82;
 pub mod plan;
 pub mod quota;
 pub mod slowpath;

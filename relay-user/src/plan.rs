@@ -3,10 +3,7 @@
 //! A pure function of both, called again on every change of the machine: what the relay does can then never depend on
 //! the order in which things happened.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
-};
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use relay_common::{
     abi::{Address, AddressKey, Interface, Port, PortKey, flag},
@@ -16,10 +13,11 @@ use relay_common::{
 use crate::{
     config::{
         ResolvedConfig,
-        domain::UdpChecksum,
-        resolved::{ResolvedInterface, Vrf},
+        domain::{Policy, UdpChecksum},
+        resolved::{ResolvedInterface, ResolvedOption82, Vrf},
     },
     nexthop::{HostView, NextHop, Resolution, Snapshot, Target},
+    option82::Encoded,
     tables::{GroupState, Hop, ServerState, Tables},
 };
 
@@ -71,7 +69,11 @@ pub fn make(config: &ResolvedConfig, machine: &Snapshot, redirects: &dyn Fn(u32)
             .map(|server| {
                 let target = Target { vrf: vrf.clone(), server: server.address };
                 let hop = machine.next_hops.get(&target).and_then(Resolution::next_hop);
-                ServerState { address: server.address, hop: hop.map(|hop| self::hop(hop, redirects)) }
+                ServerState {
+                    address: server.address,
+                    min_secs: server.min_secs,
+                    hop: hop.map(|hop| self::hop(hop, redirects)),
+                }
             })
             .collect();
         plan.tables.groups.push(GroupState { vrf, servers });
@@ -125,9 +127,17 @@ fn client_port(
     plan: &mut Plan,
 ) {
     let relay = &config.relay;
+    let group = config.groups.get(interface.group);
+    let server_vrf = table_of(group.and_then(|group| group.vrf.as_ref()));
     let mut flags = 0;
-    if interface.option82.as_ref().is_some_and(|option82| option82.trusted) {
-        flags |= flag::TRUSTED;
+    if let Some(option82) = &interface.option82 {
+        flags |= option82_flags(option82);
+        let encoded = Encoded::new(option82, interface.address);
+        if let Some(agent) = encoded.agent() {
+            flags |= flag::OPTION82;
+            plan.tables.agents.insert(index, agent);
+            plan.tables.owners.extend(encoded.owners(index, server_vrf, interface.giaddr));
+        }
     }
     if relay.udp_checksum == UdpChecksum::Always {
         flags |= flag::UDP_CHECKSUM;
@@ -167,6 +177,8 @@ fn client_port(
         max_hops: relay.max_hops,
         tos: relay.dscp << 2,
         flags,
+        server_vrf,
+        max_message: u32::from(relay.max_message_size),
     });
     let (link, address_link, mac) = match ready {
         Ok(ready) => ready,
@@ -185,6 +197,16 @@ fn client_port(
         .clients = true;
 }
 
+fn option82_flags(option82: &ResolvedOption82) -> u32 {
+    let policy = match option82.policy {
+        Policy::Forward => flag::FORWARD,
+        Policy::Discard => flag::DISCARD,
+        Policy::Append => flag::APPEND,
+        Policy::Replace => flag::REPLACE,
+    };
+    policy | if option82.trusted { flag::TRUSTED } else { 0 }
+}
+
 fn addresses(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
     let table = &mut plan.tables.addresses;
     for address in &host.addresses {
@@ -195,19 +217,24 @@ fn addresses(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
             entry(table, table_of(group.vrf.as_ref()), server.address).server = 1;
         }
     }
-    // A client must not pass for a relay by a giaddr of ours, whichever VRF that lives in.
-    let client_vrfs: BTreeSet<u32> =
-        config.interfaces.iter().map(|client| table_of(client.vrf.as_ref())).collect();
-    for vrf in client_vrfs {
-        for interface in &config.interfaces {
-            entry(table, vrf, interface.giaddr).local = 1;
-        }
-    }
     for (index, interface) in (1u32..).zip(&config.interfaces) {
         let vrf = config.groups.get(interface.group).and_then(|group| group.vrf.as_ref());
-        let found = entry(table, table_of(vrf), interface.giaddr);
-        found.interface = if found.interface == 0 { index } else { Address::SHARED };
+        belongs(entry(table, table_of(vrf), interface.giaddr), index);
+        // Plain BOOTP is relayed with this one, whatever giaddr says.
+        if interface.address != interface.giaddr {
+            belongs(entry(table, table_of(vrf), interface.address), index);
+        }
     }
+}
+
+/// The address is what replies for the interface come to.
+fn belongs(address: &mut Address, index: u32) {
+    address.local = 1;
+    address.interface = match address.interface {
+        0 => index,
+        same if same == index => index,
+        _ => Address::SHARED,
+    };
 }
 
 fn entry(table: &mut BTreeMap<AddressKey, Address>, vrf: u32, address: Ipv4Addr) -> &mut Address {

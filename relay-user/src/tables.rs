@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, net::Ipv4Addr, time::Instant};
 
 use relay_common::{
     Bucket, Env, Route,
-    abi::{Address, AddressKey, Interface, Port, PortKey},
+    abi::{Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, Port, PortKey},
 };
 
 /// Where a server's copies go while its next hop is known.
@@ -28,6 +28,8 @@ pub struct Hop {
 pub struct ServerState {
     /// Its address.
     pub address: Ipv4Addr,
+    /// Messages whose `secs` are fewer are not sent to it.
+    pub min_secs: u16,
     /// Its next hop, unless that is not resolved.
     pub hop: Option<Hop>,
 }
@@ -48,6 +50,19 @@ pub struct GroupState {
     pub servers: Vec<ServerState>,
 }
 
+impl GroupState {
+    /// Largest IPv4 packet on the way to any server whose next hop is known, octets.
+    pub fn mtu(&self) -> u32 {
+        let known = self.servers.iter().filter_map(|server| server.hop).map(|hop| u32::from(hop.mtu));
+        known.min().unwrap_or(u32::from(u16::MAX))
+    }
+
+    /// Bit i: what `of` says of server i.
+    pub fn mask(&self, of: impl Fn(&ServerState) -> bool) -> u32 {
+        self.servers.iter().enumerate().fold(0, |mask, (index, server)| mask | u32::from(of(server)) << index)
+    }
+}
+
 /// Everything the rules look up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tables {
@@ -59,6 +74,10 @@ pub struct Tables {
     pub interfaces: Vec<Interface>,
     /// Server groups.
     pub groups: Vec<GroupState>,
+    /// The option 82 that an interface inserts, by its index.
+    pub agents: BTreeMap<u32, Agent>,
+    /// Whose option 82 a server has sent back.
+    pub owners: BTreeMap<AgentKey, AgentOwner>,
 }
 
 impl Tables {
@@ -68,17 +87,26 @@ impl Tables {
     }
 }
 
+/// The interface that a client was last heard on, by the `xid` and `chaddr` of its messages.
+pub type ClientLookup<'a> = &'a dyn Fn([u8; 4], [u8; 16]) -> Option<u32>;
+
 /// The tables with the state that the rules change: the token buckets of the slow path.
 pub struct HostEnv<'a> {
     tables: &'a Tables,
     buckets: &'a RefCell<BTreeMap<u32, Bucket>>,
+    clients: ClientLookup<'a>,
     start: Instant,
 }
 
 impl<'a> HostEnv<'a> {
     /// `start` is any fixed moment in the past; the buckets count from it.
-    pub fn new(tables: &'a Tables, buckets: &'a RefCell<BTreeMap<u32, Bucket>>, start: Instant) -> Self {
-        Self { tables, buckets, start }
+    pub fn new(
+        tables: &'a Tables,
+        buckets: &'a RefCell<BTreeMap<u32, Bucket>>,
+        clients: ClientLookup<'a>,
+        start: Instant,
+    ) -> Self {
+        Self { tables, buckets, clients, start }
     }
 }
 
@@ -95,11 +123,24 @@ impl Env for HostEnv<'_> {
         self.tables.addresses.get(&key).copied()
     }
 
-    fn route(&self, group: u32) -> Option<Route> {
+    fn route(&self, group: u32, secs: u16) -> Option<Route> {
         // The slow path reaches every server: what has no next hop yet is routed, and fragmented, by the kernel.
         let group = self.tables.groups.get(group as usize)?;
-        let ready = group.servers.iter().enumerate().fold(0, |mask, (index, _)| mask | 1 << index);
-        Some(Route { ready, mtu: u32::from(u16::MAX) })
+        let all = group.mask(|_| true);
+        let waiting = group.mask(|server| secs < server.min_secs) | !all;
+        Some(Route { ready: all, mtu: group.mtu(), waiting })
+    }
+
+    fn agent(&self, interface: u32) -> Option<&Agent> {
+        self.tables.agents.get(&interface)
+    }
+
+    fn owner(&self, key: AgentKey) -> Option<AgentOwner> {
+        self.tables.owners.get(&key).copied()
+    }
+
+    fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32> {
+        (self.clients)(xid, chaddr)
     }
 
     fn admit(&self, interface: u32, rate: u32) -> bool {

@@ -56,7 +56,7 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
             }
         }
         (
-            Verdict::ToServers { interface, group, message },
+            Verdict::ToServers { interface, group, message, .. },
             Decision::Servers { interface: number, message: kind, copies },
         ) => {
             if (interface as usize, message) != (*number, *kind) {

@@ -4,7 +4,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use relay_common::abi::{Address, AddressKey, Interface, Port, PortKey, Server, flag};
+use relay_common::abi::{
+    Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, Port, PortKey, Server, flag,
+};
 use relay_common::{Bucket, Env, Route, SliceFrame, Verdict, address_copy, ingress};
 
 use crate::oracle::world::World;
@@ -18,6 +20,10 @@ pub struct Maps {
     pub interfaces: Vec<Interface>,
     /// The servers of each group.
     pub groups: Vec<Vec<Server>>,
+    /// The option 82 of an interface, by its number.
+    pub agents: BTreeMap<u32, Agent>,
+    /// Whose option 82 comes back.
+    pub owners: BTreeMap<AgentKey, AgentOwner>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
     /// Nanoseconds, for the rate limit.
     pub now: Cell<u64>,
@@ -73,6 +79,8 @@ impl Maps {
                 flags: bit(interface.trusted, flag::TRUSTED)
                     | bit(interface.always_checksum, flag::UDP_CHECKSUM)
                     | bit(interface.slow_replies, flag::SLOW_REPLIES),
+                server_vrf: world.server_vrf(interface),
+                max_message: 1472,
             });
         }
         maps
@@ -107,9 +115,22 @@ impl Env for Maps {
         self.addresses.get(&key).copied()
     }
 
-    fn route(&self, group: u32) -> Option<Route> {
+    fn route(&self, group: u32, _secs: u16) -> Option<Route> {
         let servers = self.groups.get(group as usize)?.len();
-        Some(Route { ready: (1 << servers) - 1, mtu: 65_535 })
+        let all = (1 << servers) - 1;
+        Some(Route { ready: all, mtu: 65_535, waiting: !all })
+    }
+
+    fn agent(&self, interface: u32) -> Option<&Agent> {
+        self.agents.get(&interface)
+    }
+
+    fn owner(&self, key: AgentKey) -> Option<AgentOwner> {
+        self.owners.get(&key).copied()
+    }
+
+    fn client(&self, _xid: [u8; 4], _chaddr: [u8; 16]) -> Option<u32> {
+        None
     }
 
     fn admit(&self, interface: u32, rate: u32) -> bool {

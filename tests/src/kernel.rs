@@ -39,6 +39,7 @@ pub fn tables(world: &World) -> Tables {
             .iter()
             .map(|server| ServerState {
                 address: server.address.into(),
+                min_secs: 0,
                 hop: (server.device != 0).then_some(Hop {
                     ifindex: server.device,
                     next_mac: server.next_mac,
@@ -50,7 +51,14 @@ pub fn tables(world: &World) -> Tables {
             .collect(),
     });
     let groups = groups.collect();
-    Tables { ports: maps.ports, addresses: maps.addresses, interfaces: maps.interfaces, groups }
+    Tables {
+        ports: maps.ports,
+        addresses: maps.addresses,
+        interfaces: maps.interfaces,
+        groups,
+        agents: maps.agents,
+        owners: maps.owners,
+    }
 }
 
 /// A namespace with the devices of every world, which device maps want to see.
@@ -129,6 +137,7 @@ impl Kernel {
             groups: u32::try_from(tables.groups.len())?,
             ports: u32::try_from(tables.ports.len())?,
             addresses: u32::try_from(tables.addresses.len())?,
+            owners: u32::try_from(tables.owners.len())?,
         };
         let mut object = Object::load(sizes, None)?;
         object.apply(&Tables::default(), tables)?;

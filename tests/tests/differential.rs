@@ -36,7 +36,7 @@ impl Pair {
 
     fn host(&self, frame: &[u8], device: u32) -> Outcome {
         let buckets = RefCell::new(BTreeMap::new());
-        host::run(&HostEnv::new(&self.tables, &buckets, self.start), frame, device)
+        host::run(&HostEnv::new(&self.tables, &buckets, &|_, _| None, self.start), frame, device)
     }
 
     /// Runs both and compares; a difference ends the test with a report.

@@ -29,8 +29,14 @@ pub const GIADDR: usize = 24;
 pub const CHADDR: usize = 28;
 /// Octets of the `chaddr` field.
 pub const CHADDR_LEN: usize = 16;
+/// Offset of the server host name, the second field that option overload may take.
+pub const SNAME: usize = 44;
+/// Octets of the `sname` field.
+pub const SNAME_LEN: usize = 64;
 /// Offset of the boot file name, the first field that option overload may take.
 pub const FILE: usize = 108;
+/// Octets of the `file` field.
+pub const FILE_LEN: usize = 128;
 /// Offset of the magic cookie.
 pub const COOKIE: usize = 236;
 /// Octets of the fixed part; a shorter message is not BOOTP.
@@ -59,10 +65,36 @@ pub mod option {
     pub const OVERLOAD: u8 = 52;
     /// DHCP message type (RFC 2132 section 9.6).
     pub const MESSAGE_TYPE: u8 = 53;
+    /// Largest message the client accepts (RFC 2132 section 9.10).
+    pub const MAX_MESSAGE: u8 = 57;
     /// Relay agent information (RFC 3046).
     pub const RELAY_AGENT: u8 = 82;
+    /// Authentication (RFC 3118).
+    pub const AUTHENTICATION: u8 = 90;
     /// The end of the options.
     pub const END: u8 = 255;
+}
+
+/// Sub-options of option 82 that the relay reads or writes.
+pub mod agent {
+    /// Circuit-id (RFC 3046).
+    pub const CIRCUIT_ID: u8 = 1;
+    /// Remote-id (RFC 3046).
+    pub const REMOTE_ID: u8 = 2;
+    /// Link selection (RFC 3527).
+    pub const LINK_SELECTION: u8 = 5;
+    /// Flags (RFC 5010).
+    pub const FLAGS: u8 = 10;
+    /// Server identifier override (RFC 5107).
+    pub const SERVER_ID_OVERRIDE: u8 = 11;
+    /// Relay-id (RFC 6925).
+    pub const RELAY_ID: u8 = 12;
+    /// Virtual subnet selection (RFC 6607).
+    pub const VSS: u8 = 151;
+    /// Virtual subnet selection control (RFC 6607).
+    pub const VSS_CONTROL: u8 = 152;
+    /// The value of `FLAGS` for a request that came by unicast.
+    pub const UNICAST: u8 = 0x80;
 }
 
 /// DHCP message types that are treated differently from the others.

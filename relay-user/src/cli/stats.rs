@@ -45,7 +45,7 @@ fn relayed(interfaces: &[InterfaceStats]) -> Table<6> {
         ("FAST PATH", Align::Right),
         ("SLOW PATH", Align::Right),
     ]);
-    for InterfaceStats { index: _, name, vlan, requests, replies, reasons: _ } in interfaces {
+    for InterfaceStats { name, vlan, requests, replies, option82_left_out, swapped_secs, .. } in interfaces {
         for (toward, counts) in [("servers", requests), ("clients", replies)] {
             for (message, Count { fast, slow }) in in_order(MESSAGE_NAMES.iter().copied(), counts) {
                 table.row([
@@ -57,6 +57,18 @@ fn relayed(interfaces: &[InterfaceStats]) -> Table<6> {
                     slow.to_string(),
                 ]);
             }
+        }
+        let remarks =
+            [("without option 82: too long", option82_left_out), ("secs in wrong order", swapped_secs)];
+        for (remark, Count { fast, slow }) in remarks.into_iter().filter(|(_, count)| !count.is_zero()) {
+            table.row([
+                name.clone(),
+                vlan.clone().unwrap_or_default(),
+                "servers".into(),
+                remark.into(),
+                fast.to_string(),
+                slow.to_string(),
+            ]);
         }
     }
     table
@@ -73,7 +85,7 @@ fn not_relayed(interfaces: &[InterfaceStats], unattributed: &BTreeMap<String, Co
         ("MEANING", Align::Left),
     ]);
     let of_interfaces = interfaces.iter().map(|interface| {
-        let InterfaceStats { index: _, name, vlan, requests: _, replies: _, reasons } = interface;
+        let InterfaceStats { name, vlan, reasons, .. } = interface;
         (name.as_str(), vlan.as_deref(), reasons)
     });
     for (name, vlan, reasons) in of_interfaces.chain([("", None, unattributed)]) {

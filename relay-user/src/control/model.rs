@@ -188,6 +188,10 @@ pub struct InterfaceStats {
     pub requests: BTreeMap<String, Count>,
     /// Replies relayed, by message name.
     pub replies: BTreeMap<String, Count>,
+    /// Requests that went on without our option 82, because they would have become too long with it.
+    pub option82_left_out: Count,
+    /// Requests whose `secs` was in the wrong byte order.
+    pub swapped_secs: Count,
     /// Frames not relayed by the path that looked at them, by reason.
     pub reasons: BTreeMap<String, Count>,
 }

@@ -96,6 +96,8 @@ impl Answers {
                 vlan: interface.vlan.clone(),
                 requests: messages(|slot| both.count(|counters| counters.requests[slot])),
                 replies: messages(|slot| both.count(|counters| counters.replies[slot])),
+                option82_left_out: both.count(|counters| counters.option82_left_out),
+                swapped_secs: both.count(|counters| counters.swapped_secs),
                 reasons: both.reasons(),
             });
         }

@@ -260,5 +260,7 @@ fn sizes(config: &ResolvedConfig) -> Sizes {
         groups: config.groups.len() as u32,
         ports: 2 * (interfaces + servers as u32 + config.upstreams.len() as u32) + 64,
         addresses: 4 * (interfaces + servers as u32) + 4096,
+        // Its identity, and its value with either flag, with and without sub-option 152.
+        owners: 5 * interfaces,
     }
 }

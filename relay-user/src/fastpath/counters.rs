@@ -34,5 +34,7 @@ pub fn add(mut sum: Counters, more: &Counters) -> Counters {
     }
     sum.copies += more.copies;
     sum.punts_lost += more.punts_lost;
+    sum.option82_left_out += more.option82_left_out;
+    sum.swapped_secs += more.swapped_secs;
     sum
 }

@@ -7,7 +7,9 @@ use aya::{
     maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, Map, MapData, RingBuf},
     programs::{ProgramFd, Xdp},
 };
-use relay_common::abi::{Address, AddressKey, Interface, MAX_SERVERS, Port, PortKey, Server, Slot};
+use relay_common::abi::{
+    Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, MAX_SERVERS, Port, PortKey, Server, Slot,
+};
 
 use super::{FastPathError, capabilities, counters::Reader, pins::Pins};
 
@@ -37,6 +39,8 @@ pub struct Sizes {
     pub ports: u32,
     /// Local, relay and server addresses.
     pub addresses: u32,
+    /// Forms of option 82 that servers may send back.
+    pub owners: u32,
 }
 
 /// The loaded programs and their maps.
@@ -50,7 +54,9 @@ pub struct Object {
     pub(super) slots: Array<MapData, Abi<Slot>>,
     pub(super) servers: Array<MapData, Abi<Server>>,
     pub(super) fanout: ArrayOfMaps<MapData, DevMap<MapData>>,
-    pub(super) clients: DevMapHash<MapData>,
+    pub(super) devices: DevMapHash<MapData>,
+    pub(super) agents: Array<MapData, Abi<Agent>>,
+    pub(super) owners: HashMap<MapData, Abi<AgentKey>, Abi<AgentOwner>>,
     counters: Arc<Reader>,
     punted: Option<RingBuf<MapData>>,
     _pins: Option<Pins>,
@@ -77,7 +83,9 @@ impl Object {
             .map_max_entries("SLOTS", slots)
             .map_max_entries("FANOUT", slots)
             .map_max_entries("servers", slots * MAX_SERVERS as u32)
-            .map_max_entries("CLIENTS", sizes.ports.max(1))
+            .map_max_entries("DEVICES", sizes.ports.max(1) + slots * MAX_SERVERS as u32)
+            .map_max_entries("AGENTS", sizes.interfaces + 1)
+            .map_max_entries("AGENT_OWNERS", sizes.owners.max(1))
             .verifier_log_level(VerifierLogLevel::STATS);
         let pins = pin_in.map(Pins::claim).transpose()?;
         if let Some(pins) = &pins {
@@ -103,7 +111,9 @@ impl Object {
             slots: map(&mut ebpf, "SLOTS")?,
             servers: map(&mut ebpf, "servers")?,
             fanout: map(&mut ebpf, "FANOUT")?,
-            clients: map(&mut ebpf, "CLIENTS")?,
+            devices: map(&mut ebpf, "DEVICES")?,
+            agents: map(&mut ebpf, "AGENTS")?,
+            owners: map(&mut ebpf, "AGENT_OWNERS")?,
             counters: Arc::new(map(&mut ebpf, "counters")?),
             punted: Some(map(&mut ebpf, "PUNTED")?),
             egress,

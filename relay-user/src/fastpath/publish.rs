@@ -2,7 +2,7 @@
 //! element, replaced whole; a server group is built in the slot that is not in use and swapped in by one store.
 
 use aya::maps::{DevMap, Map, MapData, MapError};
-use relay_common::abi::{MAX_SERVERS, Server, Slot};
+use relay_common::abi::{Agent, MAX_SERVERS, Server, Slot};
 
 use super::{FastPathError, Object, object::Abi};
 use crate::tables::{GroupState, ServerState, Tables};
@@ -22,12 +22,25 @@ impl Object {
             }
         }
         for (index, interface) in (1u32..).zip(&new.interfaces) {
+            if old.agents.get(&index) != new.agents.get(&index) {
+                let agent = new.agents.get(&index).copied().unwrap_or(Agent::NONE);
+                self.agents
+                    .set(index, Abi(agent), 0)
+                    .map_err(|source| FastPathError::map("AGENTS", source))?;
+            }
             if old.interface(index) != Some(interface) {
+                self.allow_device(interface.ifindex)?;
                 self.interfaces
                     .set(index, Abi(*interface), 0)
                     .map_err(|source| FastPathError::map("interfaces", source))?;
             }
-            self.allow_client_port(interface.ifindex)?;
+        }
+        for (key, value) in &new.owners {
+            if old.owners.get(key) != Some(value) {
+                self.owners
+                    .insert(Abi(*key), Abi(*value), 0)
+                    .map_err(|source| FastPathError::map("AGENT_OWNERS", source))?;
+            }
         }
         for (key, value) in &new.addresses {
             if old.addresses.get(key) != Some(value) {
@@ -51,17 +64,23 @@ impl Object {
             absent_is_fine(self.addresses.remove(&Abi(*key)))
                 .map_err(|source| FastPathError::map("ADDRESSES", source))?;
         }
+        for key in old.owners.keys().filter(|key| !new.owners.contains_key(key)) {
+            absent_is_fine(self.owners.remove(&Abi(*key)))
+                .map_err(|source| FastPathError::map("AGENT_OWNERS", source))?;
+        }
         Ok(())
     }
 
-    /// Lets replies be redirected to a device. The kernel takes the entry away with the device.
-    fn allow_client_port(&mut self, ifindex: u32) -> Result<(), FastPathError> {
-        match self.clients.get(ifindex, 0) {
-            Ok(_) => Ok(()),
-            Err(_) => self
-                .clients
-                .insert(ifindex, ifindex, Some(&self.egress), 0)
-                .map_err(|error| FastPathError::map("CLIENTS", xdp_map_error(error))),
+    /// Lets frames be redirected to a device. The kernel takes the entry away with the device, and an index is never used
+    /// again, so there is nothing to take away here.
+    fn allow_device(&mut self, ifindex: u32) -> Result<(), FastPathError> {
+        if ifindex == 0 || self.devices.get(ifindex, 0).is_ok() {
+            return Ok(());
+        }
+        match self.devices.insert(ifindex, ifindex, Some(&self.egress), 0) {
+            // The device went away a moment ago; the next change of the machine says so.
+            Err(error) if is_gone(&error) => Ok(()),
+            result => result.map_err(|error| FastPathError::map("DEVICES", xdp_map_error(error))),
         }
     }
 
@@ -73,6 +92,9 @@ impl Object {
         let devices = self.device_map(state)?;
         self.fanout.set(next, &devices, 0).map_err(|source| FastPathError::map("FANOUT", source))?;
         for (index, server) in (0u32..).zip(&state.servers) {
+            if let Some(hop) = server.fast_hop() {
+                self.allow_device(hop.ifindex)?;
+            }
             let value = Server {
                 address: server.address.octets(),
                 ifindex: server.fast_hop().map_or(0, |hop| hop.ifindex),
@@ -110,16 +132,17 @@ impl Object {
 }
 
 fn slot(group: u32, state: &GroupState) -> Slot {
-    let mut slot = Slot { group, mtu: u32::from(u16::MAX), ..Slot::default() };
+    let mut slot = Slot {
+        ready: state.mask(|server| server.fast_hop().is_some()),
+        pending: state.mask(|server| server.fast_hop().is_none()),
+        mtu: state.mtu(),
+        group,
+        standby: state.mask(|server| server.min_secs != 0),
+        ..Slot::default()
+    };
     for (index, server) in state.servers.iter().enumerate() {
-        match server.fast_hop() {
-            Some(hop) => {
-                slot.ready |= 1 << index;
-                slot.ifindex[index] = hop.ifindex;
-                slot.mtu = slot.mtu.min(u32::from(hop.mtu));
-            }
-            None => slot.pending |= 1 << index,
-        }
+        slot.ifindex[index] = server.fast_hop().map_or(0, |hop| hop.ifindex);
+        slot.min_secs[index] = server.min_secs;
     }
     slot
 }

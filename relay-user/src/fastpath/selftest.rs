@@ -45,7 +45,7 @@ pub fn run(mode: Mode) -> Result<(), FastPathError> {
             );
             return Ok(());
         }
-        let sizes = Sizes { interfaces: 1, groups: 1, ports: 4, addresses: 8 };
+        let sizes = Sizes { interfaces: 1, groups: 1, ports: 4, addresses: 8, owners: 1 };
         let seen = fan_out(mode, Object::load(sizes, None)?).map_err(not_run)?;
         if seen == SERVERS {
             return Ok(());
@@ -90,7 +90,7 @@ fn tables(lab: &Lab) -> Tables {
         mtu: 1500,
         redirect: true,
     };
-    let servers = SERVERS.map(|address| ServerState { address, hop: Some(hop) }).to_vec();
+    let servers = SERVERS.map(|address| ServerState { address, min_secs: 0, hop: Some(hop) }).to_vec();
     tables.groups.push(GroupState { vrf: None, servers });
     tables.interfaces.push(Interface {
         ifindex: lab.client.near,

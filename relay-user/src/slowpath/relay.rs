@@ -11,11 +11,11 @@ use std::{
 use relay_common::{
     Bucket, Class, Reason, SliceFrame, Verdict,
     abi::{Punted, message_slot},
-    address_copy, ingress,
-    wire::{eth, ipv4, udp},
+    address_copy, ingress, remark,
+    wire::{bootp, eth, ipv4, udp},
 };
 
-use super::{State, state::View};
+use super::{State, recent::Recent, state::View};
 use crate::{
     quota::Quota,
     socket::{FrameSender, Received, ServerSocket, SocketError, normalise::normalise},
@@ -24,7 +24,7 @@ use crate::{
 
 /// Octets in front of the message in a frame without tags.
 const HEADERS: usize = eth::HEADER_LEN + ipv4::HEADER_LEN + udp::HEADER_LEN;
-/// Room behind a frame: a short reply is padded to 300 octets.
+/// Room behind a frame: a short reply is padded to 300 octets, option 82 takes up to 258.
 const TAIL_ROOM: usize = 512;
 
 /// Relays frames and sends what becomes of them.
@@ -34,6 +34,7 @@ pub struct Relayer {
     /// One for each VRF that servers are in.
     server_sockets: BTreeMap<Option<String>, ServerSocket>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
+    recent: Recent,
     start: Instant,
     refusals: Quota<&'static str>,
     failures: Quota<String>,
@@ -54,6 +55,7 @@ impl Relayer {
             sender: FrameSender::open()?,
             server_sockets,
             buckets: RefCell::default(),
+            recent: Recent::default(),
             start: Instant::now(),
             refusals: Quota::default(),
             failures: Quota::default(),
@@ -78,14 +80,17 @@ impl Relayer {
         buffer[SliceFrame::HEADROOM..end].copy_from_slice(&frame);
         self.scratch = frame;
         let mut frame = SliceFrame::new(&mut buffer, SliceFrame::HEADROOM, end);
-        let env = HostEnv::new(&view.tables, &self.buckets, self.start);
+        let clients = |xid, chaddr| self.recent.interface(xid, chaddr);
+        let env = HostEnv::new(&view.tables, &self.buckets, &clients, self.start);
         match ingress(&mut frame, &env, received.ifindex) {
-            Verdict::ToServers { interface, group, message } => {
-                self.state.count(interface, |c| c.requests[message_slot(message)] += 1);
-                let servers = view.tables.groups.get(group as usize).map_or(&[][..], |g| &g.servers);
-                for server in servers {
-                    self.copy(view, group, frame.octets(), server);
-                }
+            Verdict::ToServers { interface, group, message, servers, remarks } => {
+                self.state.count(interface, |c| {
+                    c.requests[message_slot(message)] += 1;
+                    c.option82_left_out += u64::from(remarks & remark::OPTION82_LEFT_OUT != 0);
+                    c.swapped_secs += u64::from(remarks & remark::SWAPPED_SECS != 0);
+                });
+                self.heard(frame.octets(), interface);
+                self.copies(view, group, servers, frame.octets());
             }
             Verdict::ToClient { interface, message } => {
                 self.state.count(interface, |c| c.replies[message_slot(message)] += 1);
@@ -104,11 +109,27 @@ impl Relayer {
             return;
         };
         let len = (record.len as usize).min(record.frame.len());
-        let Some(group) = view.tables.groups.get(record.group as usize) else { return };
-        for (index, server) in group.servers.iter().enumerate() {
-            if record.servers & 1 << index != 0 {
-                self.state.punts.fetch_add(1, Ordering::Relaxed);
-                self.copy(view, record.group, &record.frame[..len], server);
+        self.state.punts.fetch_add(u64::from(record.servers.count_ones()), Ordering::Relaxed);
+        self.heard(&record.frame[..len], record.interface);
+        self.copies(view, record.group, record.servers, &record.frame[..len]);
+    }
+
+    /// Remembers on which interface the client of a rewritten request is.
+    fn heard(&mut self, rewritten: &[u8], interface: u32) {
+        let Some(message) = rewritten.get(HEADERS..) else { return };
+        let xid = message.get(bootp::XID..).and_then(|octets| octets.first_chunk());
+        let chaddr = message.get(bootp::CHADDR..).and_then(|octets| octets.first_chunk());
+        if let (Some(xid), Some(chaddr)) = (xid, chaddr) {
+            self.recent.heard(*xid, *chaddr, interface);
+        }
+    }
+
+    /// One copy for each server of `servers`.
+    fn copies(&mut self, view: &View, group: u32, servers: u32, rewritten: &[u8]) {
+        let Some(state) = view.tables.groups.get(group as usize) else { return };
+        for (index, server) in state.servers.iter().enumerate() {
+            if servers & 1 << index != 0 {
+                self.copy(view, group, rewritten, server);
             }
         }
     }

@@ -10,8 +10,8 @@
 //!
 //! A frame that is passed is untouched, and every frame that concerns the relay moves exactly one counter by one.
 
-use relay_common::abi::{MAX_SERVERS, message_slot};
-use relay_common::{Class, Reason, SliceFrame, Verdict, token_of};
+use relay_common::abi::{MAX_SERVERS, Server, message_slot};
+use relay_common::{Class, Reason, SliceFrame, Verdict, address_copy, token_of};
 use relay_user::tables::Tables;
 
 use super::{Action, Counter, Moved, Punt, Run};
@@ -63,12 +63,27 @@ impl Did {
 pub fn compare(tables: &Tables, frame: &[u8], kernel: &Run, host: &Outcome) -> Result<Did, String> {
     match (kernel.action, &kernel.moved[..]) {
         (Action::Redirect, &[Moved { interface, counter: Counter::Request(slot), by: 1 }]) => {
-            let Verdict::ToServers { interface: ours, group, message } = host.verdict else {
+            let Verdict::ToServers { interface: ours, group, message, .. } = host.verdict else {
                 return Err("the kernel sends to servers".to_owned());
             };
             equal("interface and message type", &(interface, slot), &(ours, message_slot(message)))?;
             behind_addresses(&kernel.frame, &host.frame)?;
             token(&kernel.frame, group)?;
+            punts(tables, kernel, host, group, interface)?;
+            Ok(Did::ToServers)
+        }
+        (
+            Action::Redirect,
+            &[
+                Moved { interface: 0, counter: Counter::Copies, by: 1 },
+                Moved { interface, counter: Counter::Request(slot), by: 1 },
+            ],
+        ) => {
+            let Verdict::ToServers { interface: ours, group, message, .. } = host.verdict else {
+                return Err("the kernel sends to one server".to_owned());
+            };
+            equal("interface and message type", &(interface, slot), &(ours, message_slot(message)))?;
+            only_copy(tables, kernel, host, group)?;
             punts(tables, kernel, host, group, interface)?;
             Ok(Did::ToServers)
         }
@@ -118,6 +133,29 @@ fn untouched(frame: &[u8], kernel: &Run) -> Result<(), String> {
 fn behind_addresses(left: &[u8], right: &[u8]) -> Result<(), String> {
     let same = left.len() == right.len() && left.get(12..) == right.get(12..);
     if same { Ok(()) } else { Err("the copies differ behind the Ethernet addresses".to_owned()) }
+}
+
+/// A request that only one server can have is finished at once.
+fn only_copy(tables: &Tables, kernel: &Run, host: &Outcome, group: u32) -> Result<(), String> {
+    let reachable: Vec<_> = tables.groups[group as usize]
+        .servers
+        .iter()
+        .filter_map(|server| Some((server, server.fast_hop()?)))
+        .collect();
+    let [(server, hop)] = &reachable[..] else {
+        return Err(format!("a single copy where {} servers can be reached", reachable.len()));
+    };
+    let mut expected = host.frame.clone();
+    let len = expected.len();
+    let server = Server {
+        address: server.address.octets(),
+        ifindex: hop.ifindex,
+        next_mac: hop.next_mac,
+        port_mac: hop.port_mac,
+    };
+    address_copy(&mut SliceFrame::new(&mut expected, 0, len), &server)
+        .ok_or("the host cannot address the copy")?;
+    if kernel.frame == expected { Ok(()) } else { Err("the single copy differs".to_owned()) }
 }
 
 /// A group alternates between two slots.

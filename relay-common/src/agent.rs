@@ -1,0 +1,198 @@
+//! Option 82 as an interface inserts it (RFC 3046), encoded once by the daemon and copied by the fast path; and how the
+//! option of a reply is recognised.
+//!
+//! A server sends the option back as it came. So the fast path does not read its sub-options: it hashes the whole value
+//! and looks up whose it is. What is not found that way (a server that orders the sub-options anew) is read by the
+//! daemon, and looked up by its circuit-id and VSS.
+
+use crate::Sum;
+use crate::abi::{AGENT_ROOM, Agent};
+use crate::frame::Frame;
+use crate::wire::bootp::{agent as sub_option, option};
+
+/// Octets of the longest value an option can have.
+pub const MAX_VALUE: usize = 255;
+
+impl Agent {
+    /// No option is inserted.
+    pub const NONE: Self = Self { len: 0, flags_at: 0, sum: 0, octets: [0; AGENT_ROOM] };
+
+    /// The option with this value. `flags_at` is the offset in `value` of sub-option 10's octet, if there is one.
+    /// `None` when the value is empty or longer than [`MAX_VALUE`].
+    pub fn new(value: &[u8], flags_at: Option<usize>) -> Option<Self> {
+        let len = u8::try_from(value.len()).ok().filter(|&len| len != 0)?;
+        let mut octets = [0; AGENT_ROOM];
+        octets[0] = option::RELAY_AGENT;
+        octets[1] = len;
+        octets[2..2 + value.len()].copy_from_slice(value);
+        octets[2 + value.len()] = option::END;
+        let (pairs, _) = octets.as_chunks::<2>();
+        let sum = pairs.iter().fold(Sum::new(), |sum, &pair| sum.pair(pair)).partial();
+        Some(Self {
+            len: u16::from(len) + 2,
+            flags_at: flags_at.map_or(0, |at| (at + 2) as u16),
+            sum: u32::from(u16::from_ne_bytes(sum)),
+            octets,
+        })
+    }
+
+    /// The value: the sub-options.
+    pub fn value(&self) -> &[u8] {
+        self.octets.get(2..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+/// The hash of a whole value, as it stands in `octets`.
+pub fn whole(octets: &[u8]) -> u64 {
+    over(begin(octets.len()), octets)
+}
+
+/// The hash of what names an interface: circuit-id and VSS, empty where there is none.
+pub fn identity(circuit_id: &[u8], vss: &[u8]) -> u64 {
+    // Two lengths together are no length that a whole value has.
+    let begun = begin((MAX_VALUE + 1) * (circuit_id.len() + 1) + vss.len());
+    over(over(begun, circuit_id), vss)
+}
+
+fn over(mut hash: u64, octets: &[u8]) -> u64 {
+    let (words, rest) = octets.as_chunks::<8>();
+    for &word in words {
+        hash = mix(hash, word);
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(hash, last)
+}
+
+/// [`whole`] over the `len` octets of a frame at `at`, `len` at most [`MAX_VALUE`].
+#[inline(always)]
+pub fn whole_in<F: Frame>(frame: &F, at: usize, len: usize) -> Option<u64> {
+    let mut hash = begin(len);
+    let mut at = at;
+    let end = at + len;
+    let mut complete = true;
+    for _ in 0..MAX_VALUE / 8 + 1 {
+        at = frame.offset(at);
+        hash = frame.opaque(hash as usize) as u64;
+        if at + 8 > end {
+            break;
+        }
+        let Some(word) = frame.read::<8>(at) else {
+            complete = false;
+            break;
+        };
+        hash = mix(hash, word);
+        at += 8;
+    }
+    let rest = frame.opaque(end.wrapping_sub(at)) & 7;
+    let mut last = [0; 8];
+    if rest & 4 != 0 {
+        let [a, b, c, d] = frame.read::<4>(frame.offset(at))?;
+        last = [a, b, c, d, 0, 0, 0, 0];
+        at += 4;
+    }
+    let mut last = u64::from_le_bytes(last);
+    let shift = (rest & 4) * 8;
+    if rest & 2 != 0 {
+        last |= u64::from(u16::from_le_bytes(frame.read::<2>(frame.offset(at))?)) << shift;
+        at += 2;
+    }
+    if rest & 1 != 0 {
+        last |= u64::from(frame.u8(frame.offset(at))?) << (shift + (rest & 2) * 8);
+    }
+    let hash = mix(hash, last.to_le_bytes());
+    complete.then_some(frame.opaque(hash as usize) as u64)
+}
+
+/// Writes an option and END at `at`, the flags set if the request came by `unicast`; returns the sum over them, as if they
+/// began at an even offset.
+#[inline(always)]
+pub fn write<F: Frame>(frame: &mut F, at: usize, ours: &Agent, unicast: bool) -> Option<Sum> {
+    const WORD: usize = 8;
+    let len = ours.len as usize;
+    let total = len + 1;
+    let mut done = 0;
+    for _ in 0..AGENT_ROOM / WORD {
+        // How far it came is forgotten each time: else all that follows is verified for every length.
+        done = frame.offset(done);
+        if done + WORD > total {
+            break;
+        }
+        let word: [u8; WORD] = *ours.octets.get(done..)?.first_chunk()?;
+        frame.write(frame.offset(at + done), word)?;
+        done += WORD;
+    }
+    if total & 4 != 0 {
+        let word: [u8; 4] = *ours.octets.get(done..)?.first_chunk()?;
+        frame.write(frame.offset(at + done), word)?;
+        done += 4;
+    }
+    if total & 2 != 0 {
+        let word: [u8; 2] = *ours.octets.get(done..)?.first_chunk()?;
+        frame.write(frame.offset(at + done), word)?;
+        done += 2;
+    }
+    if total & 1 != 0 {
+        let word: [u8; 1] = *ours.octets.get(done..)?.first_chunk()?;
+        frame.write(frame.offset(at + done), word)?;
+    }
+    let mut sum = Sum::from_folded(ours.sum);
+    let at = frame.offset(at);
+    let flags = ours.flags_at as usize;
+    if flags != 0 && unicast {
+        frame.write(frame.offset(at + flags), [sub_option::UNICAST])?;
+        sum = sum.plus(Sum::octet(sub_option::UNICAST, flags));
+    }
+    Some(sum)
+}
+
+#[inline(always)]
+const fn begin(len: usize) -> u64 {
+    (len as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// One round: odd multiplication spreads upward, the shift brings the upper half down.
+#[inline(always)]
+const fn mix(hash: u64, word: [u8; 8]) -> u64 {
+    let product = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    product ^ (product >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SliceFrame;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_value_in_a_frame_hashes_as_the_same_value_outside_at_every_length() {
+        let mut octets: Vec<u8> = (0..=255).chain(0..60).map(|octet: u8| octet.wrapping_mul(37)).collect();
+        for len in 0..=MAX_VALUE {
+            let expected = whole(&octets[11..11 + len]);
+            let end = octets.len();
+            let frame = SliceFrame::new(&mut octets, 0, end);
+            assert_eq!(whole_in(&frame, 11, len), Some(expected), "{len} octets");
+        }
+    }
+
+    #[test]
+    fn values_that_differ_in_one_octet_or_in_length_hash_differently() {
+        let mut seen = std::collections::BTreeSet::new();
+        for len in 0..=64 {
+            let mut value = std::vec![0; len];
+            assert!(seen.insert(whole(&value)));
+            for at in 0..len {
+                value[at] = 1;
+                assert!(seen.insert(whole(&value)), "{len} octets, {at} is 1");
+                value[at] = 0;
+            }
+        }
+    }
+
+    #[test]
+    fn circuit_id_and_vss_do_not_run_into_each_other() {
+        assert_ne!(identity(b"ab", b""), identity(b"a", b"b"));
+        assert_ne!(identity(b"", b"a"), identity(b"a", b""));
+        assert_ne!(identity(b"a", b""), whole(b"a"));
+    }
+}

@@ -1,0 +1,239 @@
+//! Which interface a reply is for, once its sender and its addresses have been found right, and which option 82 is taken
+//! out of it. `docs/rules.md` has the table.
+
+use crate::abi::{Address, AddressKey, AgentKey, AgentOwner, flag};
+use crate::agent::{MAX_VALUE, identity};
+use crate::packet::Packet;
+use crate::wire::bootp::{self, agent, option};
+use crate::{Env, Frame, Reason};
+
+/// What is taken out of a reply.
+#[derive(Clone, Copy)]
+pub(super) enum Removed {
+    /// Nothing.
+    Nothing,
+    /// One instance of option 82: its offset in the frame, its octets with code and length.
+    One { at: usize, len: usize },
+    /// Every instance: the first one as above, and the octets of all.
+    All { at: usize, len: usize, octets: usize },
+}
+
+impl Removed {
+    /// Octets that are taken out.
+    #[inline(always)]
+    pub(super) fn octets(&self) -> usize {
+        match *self {
+            Self::Nothing => 0,
+            Self::One { len, .. } => len,
+            Self::All { octets, .. } => octets,
+        }
+    }
+
+    #[inline(always)]
+    fn all(packet: &Packet) -> Self {
+        let options = &packet.options;
+        Self::All { at: options.agent, len: options.agent_len, octets: options.agent_octets }
+    }
+}
+
+/// The interface's index, and what is taken out.
+#[inline(always)]
+pub(super) fn recognise<F: Frame, E: Env>(
+    frame: &mut F,
+    env: &E,
+    packet: &Packet,
+) -> Result<(u32, Removed), Reason> {
+    if packet.port.upstream == 0 {
+        return Err(Reason::ReplyFromClientPort);
+    }
+    let sender = AddressKey { vrf: packet.port.vrf, address: packet.source };
+    if env.address(sender).is_none_or(|found| found.server == 0) {
+        return Err(Reason::UnknownServer);
+    }
+    let giaddr = frame.read::<4>(frame.offset(packet.message()) + bootp::GIADDR).ok_or(Reason::Truncated)?;
+    if giaddr != packet.destination || packet.addressed == 0 {
+        return Err(Reason::WrongGiaddr);
+    }
+    if F::HAS_SLOW_PATH && frame.noted_option(option::OVERLOAD).is_some() {
+        return Err(Reason::Overload);
+    }
+    let options = &packet.options;
+    if options.agents == 0 {
+        return match packet.addressed {
+            Address::SHARED => client(frame, env, packet).map(|index| (index, Removed::Nothing)),
+            // There may be one in `file` or `sname` all the same.
+            index => {
+                Ok((index, if F::HAS_SLOW_PATH { Removed::Nothing } else { none_left(env, packet, index) }))
+            }
+        };
+    }
+    if F::HAS_SLOW_PATH && options.agents > 1 {
+        return Err(Reason::ManyOptions);
+    }
+    let first = (frame.offset(options.agent), options.agent_len);
+    if let Some(owner) = exact(frame, env, packet, giaddr, first) {
+        let trusted = trusted(env, owner.interface);
+        let removed = if trusted { Removed::One { at: first.0, len: first.1 } } else { Removed::all(packet) };
+        return accept(owner, removed);
+    }
+    if !F::HAS_SLOW_PATH
+        && let Some(found) = exact_among_others(frame, env, packet, giaddr)
+    {
+        return found;
+    }
+    if packet.addressed != Address::SHARED
+        && let Some(interface) = env.interface(packet.addressed)
+    {
+        if interface.flags & flag::TRUSTED != 0 {
+            return Ok((packet.addressed, Removed::Nothing));
+        }
+        if interface.flags & flag::OPTION82 == 0 {
+            return Ok((packet.addressed, Removed::all(packet)));
+        }
+    }
+    if F::HAS_SLOW_PATH {
+        return Err(Reason::ForeignOption82);
+    }
+    by_sub_options(frame, env, packet, giaddr)
+}
+
+#[inline(always)]
+fn trusted<E: Env>(env: &E, index: u32) -> bool {
+    env.interface(index).is_some_and(|interface| interface.flags & flag::TRUSTED != 0)
+}
+
+/// A reply whose options field has no option 82: of a trusted interface nothing is taken out of the other fields either.
+#[inline(always)]
+fn none_left<E: Env>(env: &E, packet: &Packet, index: u32) -> Removed {
+    if trusted(env, index) { Removed::Nothing } else { Removed::all(packet) }
+}
+
+/// The client table's answer for a giaddr that several interfaces have.
+#[inline(always)]
+fn client<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) -> Result<u32, Reason> {
+    if F::HAS_SLOW_PATH {
+        return Err(Reason::NoCircuitId);
+    }
+    let message = packet.message();
+    let xid = frame.read(message + bootp::XID).ok_or(Reason::Truncated)?;
+    let chaddr = frame.read(message + bootp::CHADDR).ok_or(Reason::Truncated)?;
+    env.client(xid, chaddr).ok_or(Reason::AmbiguousGiaddr)
+}
+
+#[inline(always)]
+fn accept(owner: AgentOwner, removed: Removed) -> Result<(u32, Removed), Reason> {
+    if owner.vss_ignored != 0 { Err(Reason::VssIgnored) } else { Ok((owner.interface, removed)) }
+}
+
+/// Whose option the instance is, octet for octet.
+#[inline(always)]
+fn exact<F: Frame, E: Env>(
+    frame: &F,
+    env: &E,
+    packet: &Packet,
+    giaddr: [u8; 4],
+    (at, len): (usize, usize),
+) -> Option<AgentOwner> {
+    let hash = frame.hash(at + 2, len.wrapping_sub(2) & MAX_VALUE)?;
+    env.owner(AgentKey { hash, vrf: packet.port.vrf, giaddr })
+}
+
+/// The instances of option 82 in the options field, by offset and octets. Host only.
+fn instances<F: Frame>(frame: &F, packet: &Packet) -> impl Iterator<Item = (usize, usize)> {
+    let mut at = packet.message() + bootp::OPTIONS;
+    let end = packet.options.end;
+    core::iter::from_fn(move || {
+        while at + 1 < end {
+            let [code, len] = frame.read::<2>(at)?;
+            if code == option::PAD {
+                at += 1;
+                continue;
+            }
+            let found = (at, usize::from(len) + 2);
+            at += found.1;
+            if code == option::RELAY_AGENT {
+                return Some(found);
+            }
+        }
+        None
+    })
+}
+
+/// One of several instances is exactly ours. Host only.
+fn exact_among_others<F: Frame, E: Env>(
+    frame: &F,
+    env: &E,
+    packet: &Packet,
+    giaddr: [u8; 4],
+) -> Option<Result<(u32, Removed), Reason>> {
+    let (instance, owner) = instances(frame, packet)
+        .find_map(|instance| Some((instance, exact(frame, env, packet, giaddr, instance)?)))?;
+    let (at, len) = instance;
+    let removed = if trusted(env, owner.interface) { Removed::One { at, len } } else { Removed::all(packet) };
+    Some(accept(owner, removed))
+}
+
+/// The interface that the joined sub-options name (RFC 3396, RFC 3046, RFC 6607). Host only.
+fn by_sub_options<F: Frame, E: Env>(
+    frame: &F,
+    env: &E,
+    packet: &Packet,
+    giaddr: [u8; 4],
+) -> Result<(u32, Removed), Reason> {
+    let mut joined = [0; F_LIMIT];
+    let mut len = 0;
+    for (at, octets) in instances(frame, packet) {
+        for offset in at + 2..at + octets {
+            *joined.get_mut(len).ok_or(Reason::UnknownCircuit)? =
+                frame.u8(offset).ok_or(Reason::UnknownCircuit)?;
+            len += 1;
+        }
+    }
+    let mut rest = joined.get(..len).unwrap_or_default();
+    let (mut circuit, mut remote, mut vss, mut control) = (None, None, None, false);
+    while let [code, len, tail @ ..] = rest {
+        let (value, next) = tail.split_at_checked(usize::from(*len)).ok_or(Reason::UnknownCircuit)?;
+        let place = match *code {
+            agent::CIRCUIT_ID => Some(&mut circuit),
+            agent::REMOTE_ID => Some(&mut remote),
+            agent::VSS => Some(&mut vss),
+            agent::VSS_CONTROL => {
+                control = true;
+                None
+            }
+            _ => None,
+        };
+        if let Some(place) = place {
+            place.get_or_insert(value);
+        }
+        rest = next;
+    }
+    if !rest.is_empty() {
+        return Err(Reason::UnknownCircuit);
+    }
+    let hash = identity(circuit.unwrap_or_default(), vss.unwrap_or_default());
+    let owner = env.owner(AgentKey { hash, vrf: packet.port.vrf, giaddr }).ok_or(Reason::UnknownCircuit)?;
+    let ours = env.agent(owner.interface).ok_or(Reason::UnknownCircuit)?;
+    if remote.is_some_and(|remote| sub_option(ours.value(), agent::REMOTE_ID) != Some(remote)) {
+        return Err(Reason::UnknownCircuit);
+    }
+    if control {
+        return Err(Reason::VssIgnored);
+    }
+    Ok((owner.interface, Removed::all(packet)))
+}
+
+/// The most that the option 82 instances of one message can take.
+const F_LIMIT: usize = 2048;
+
+/// The value of a sub-option.
+fn sub_option(mut rest: &[u8], wanted: u8) -> Option<&[u8]> {
+    while let [code, len, tail @ ..] = rest {
+        let (value, next) = tail.split_at_checked(usize::from(*len))?;
+        if *code == wanted {
+            return Some(value);
+        }
+        rest = next;
+    }
+    None
+}

@@ -1,0 +1,97 @@
+//! The loops, each a function of its own: the verifier goes through a global function once,
+//! whoever calls it and from whichever state (Linux 5.6).
+//!
+//! Arguments are the context and plain numbers, about which nothing is assumed; failure is [`FAILED`].
+
+use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
+use relay_common::{Frame as _, Options, Reason, agent, checksum, shift};
+
+use crate::{
+    frame::{XdpFrame, forgotten},
+    maps::{AGENTS, SLOTS},
+};
+
+/// No result has all its bits set: sums are folded, and a hash that happens to be so is one that matches nothing.
+pub(crate) const FAILED: u64 = u64::MAX;
+
+#[inline(always)]
+fn frame(ctx: *mut xdp_md) -> XdpFrame {
+    XdpFrame::without_options(XdpContext::new(ctx))
+}
+
+/// [`checksum::octets`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn sum_octets(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {
+    let frame = frame(ctx);
+    let len = len as usize & XdpFrame::LIMIT;
+    checksum::octets(&frame, frame.offset(offset as usize), len).map_or(FAILED, |sum| sum.to_raw())
+}
+
+/// [`agent::whole_in`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn hash_octets(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {
+    let frame = frame(ctx);
+    let len = len as usize & agent::MAX_VALUE;
+    agent::whole_in(&frame, frame.offset(offset as usize), len).unwrap_or(FAILED)
+}
+
+/// [`shift::forward`]; 0 when it is done.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn move_octets(ctx: *mut xdp_md, at: u64, len: u64, end: u64) -> u64 {
+    let mut frame = frame(ctx);
+    let at = frame.offset(at as usize);
+    let len = len as usize & XdpFrame::LIMIT;
+    shift::forward(&mut frame, at, len, end as usize).map_or(FAILED, |()| 0)
+}
+
+/// [`agent::write`] of the interface's own; the sum.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn write_agent(ctx: *mut xdp_md, at: u64, interface: u32, unicast: u32) -> u64 {
+    let Some(ours) = AGENTS.get(interface) else { return FAILED };
+    let mut frame = frame(ctx);
+    let at = frame.offset(at as usize);
+    agent::write(&mut frame, at, ours, unicast != 0).map_or(FAILED, |sum| sum.to_raw())
+}
+
+/// The servers of a slot that do not want a message with these `secs` yet, as a mask.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn waiting(slot: u32, secs: u32) -> u32 {
+    let Some(slot) = SLOTS.get(slot) else { return 0 };
+    let mut waiting = 0;
+    for (index, &min_secs) in slot.min_secs.iter().enumerate() {
+        if secs < u32::from(min_secs) {
+            waiting |= 1 << index;
+        }
+        // Else the rest is verified for each of the masks there are.
+        waiting = forgotten(waiting);
+    }
+    waiting as u32
+}
+
+/// [`Options::walk`]; what it finds is left in the notes of this CPU.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn walk_options(ctx: *mut xdp_md, start: u64, end: u64) -> u32 {
+    let Some(mut frame) = XdpFrame::new(XdpContext::new(ctx)) else { return MALFORMED };
+    let start = frame.offset(start as usize);
+    match Options::walk(&mut frame, start, end as usize) {
+        Ok(options) => {
+            frame.found(options);
+            WALKED
+        }
+        Err(Reason::ManyOptions) => MANY,
+        Err(_) => MALFORMED,
+    }
+}
+
+/// Result of [`walk_options`]: there is an `Options`.
+pub(crate) const WALKED: u32 = 0;
+/// There are more than the program walks.
+pub(crate) const MANY: u32 = 1;
+/// They are broken.
+const MALFORMED: u32 = 2;

@@ -1,0 +1,181 @@
+//! Option 82 of an interface as octets, and every form in which servers may send it back.
+//!
+//! Done once for each interface: the fast path only copies the octets and looks up the hash of what comes back.
+
+use std::net::Ipv4Addr;
+
+use relay_common::{
+    abi::{Agent, AgentKey, AgentOwner},
+    agent::{identity, whole},
+    wire::bootp::agent,
+};
+
+use crate::config::{domain::Vss, resolved::ResolvedOption82};
+
+/// The option 82 of one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// Sub-options in the order 1, 2, 5, 10, 11, 12, 151, 152.
+    value: Vec<u8>,
+    /// Offset in `value` of sub-option 10's octet.
+    flags_at: Option<usize>,
+    circuit_id: Vec<u8>,
+    vss: Vec<u8>,
+}
+
+impl Encoded {
+    /// Encodes; `address` is the interface's, for link selection (RFC 3527) and server identifier override (RFC 5107).
+    pub fn new(option82: &ResolvedOption82, address: Ipv4Addr) -> Self {
+        let vss = option82.vss.as_ref().map(virtual_subnet).unwrap_or_default();
+        let mut encoded = Self {
+            value: Vec::new(),
+            flags_at: None,
+            circuit_id: option82.circuit_id.clone().unwrap_or_default(),
+            vss,
+        };
+        if let Some(circuit_id) = &option82.circuit_id {
+            encoded.push(agent::CIRCUIT_ID, circuit_id);
+        }
+        if let Some(remote_id) = &option82.remote_id {
+            encoded.push(agent::REMOTE_ID, remote_id);
+        }
+        if option82.link_selection {
+            encoded.push(agent::LINK_SELECTION, &address.octets());
+        }
+        if option82.flags {
+            encoded.push(agent::FLAGS, &[0]);
+            encoded.flags_at = Some(encoded.value.len() - 1);
+        }
+        if option82.server_id_override {
+            encoded.push(agent::SERVER_ID_OVERRIDE, &address.octets());
+        }
+        if let Some(relay_id) = &option82.relay_id {
+            encoded.push(agent::RELAY_ID, relay_id);
+        }
+        if !encoded.vss.is_empty() {
+            let vss = encoded.vss.clone();
+            encoded.push(agent::VSS, &vss);
+            encoded.push(agent::VSS_CONTROL, &[]);
+        }
+        encoded
+    }
+
+    fn push(&mut self, code: u8, value: &[u8]) {
+        self.value.push(code);
+        // The configuration refuses an option that is longer than 255 octets, and with it a longer value.
+        self.value.push(u8::try_from(value.len()).unwrap_or(u8::MAX));
+        self.value.extend_from_slice(value);
+    }
+
+    /// What is inserted; `None` when there is nothing to say, or more than an option holds.
+    pub fn agent(&self) -> Option<Agent> {
+        Agent::new(&self.value, self.flags_at)
+    }
+
+    /// Every form a server may send back, with what it says of the interface `index`.
+    pub fn owners(&self, index: u32, vrf: u32, giaddr: Ipv4Addr) -> Vec<(AgentKey, AgentOwner)> {
+        let entry = |hash, vss_ignored| {
+            let key = AgentKey { hash, vrf, giaddr: giaddr.octets() };
+            (key, AgentOwner { interface: index, vss_ignored })
+        };
+        let mut owners = vec![entry(identity(&self.circuit_id, &self.vss), 0)];
+        let mut forms = vec![self.value.clone()];
+        if let Some(at) = self.flags_at {
+            let mut unicast = self.value.clone();
+            if let Some(flags) = unicast.get_mut(at) {
+                *flags = agent::UNICAST;
+            }
+            forms.push(unicast);
+        }
+        for form in forms {
+            if self.vss.is_empty() {
+                owners.push(entry(whole(&form), 0));
+            } else {
+                // Sub-option 152 is the last, two octets: a server that looked at the VPN takes it out.
+                owners.push(entry(whole(&form), 1));
+                owners.push(entry(whole(&form[..form.len() - 2]), 0));
+            }
+        }
+        owners
+    }
+}
+
+/// The value of sub-option 151 (RFC 6607 section 4.1).
+fn virtual_subnet(vss: &Vss) -> Vec<u8> {
+    match vss {
+        Vss::Name(name) => [&[0], name.as_bytes()].concat(),
+        Vss::VpnId { oui, index } => {
+            let [_, oui @ ..] = oui.to_be_bytes();
+            [&[1][..], &oui, &index.to_be_bytes()].concat()
+        }
+        Vss::Global => vec![255],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::domain::Policy;
+
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+    fn plain() -> ResolvedOption82 {
+        ResolvedOption82 {
+            policy: Policy::Discard,
+            trusted: false,
+            circuit_id: Some(b"eth0.100".to_vec()),
+            remote_id: Some(vec![2, 0, 0, 0, 0, 1]),
+            link_selection: false,
+            flags: false,
+            server_id_override: false,
+            relay_id: None,
+            vss: None,
+        }
+    }
+
+    fn hex(encoded: &Encoded) -> String {
+        let agent = encoded.agent().expect("there is something to say");
+        agent.octets[..usize::from(agent.len)].iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
+    #[test]
+    fn circuit_and_remote_id_alone_are_what_every_relay_sends() {
+        let encoded = Encoded::new(&plain(), ADDRESS);
+        assert_eq!(hex(&encoded), "52120108657468302e3130300206020000000001");
+    }
+
+    #[test]
+    fn link_selection_flags_and_override_stand_in_the_order_of_their_codes() {
+        let option82 =
+            ResolvedOption82 { link_selection: true, flags: true, server_id_override: true, ..plain() };
+        let encoded = Encoded::new(&option82, ADDRESS);
+        assert_eq!(
+            hex(&encoded),
+            "52210108657468302e3130300206020000000001\
+             0504c00002010a01000b04c0000201"
+        );
+        assert_eq!(encoded.owners(1, 0, ADDRESS).len(), 3, "by identity, by broadcast, by unicast");
+    }
+
+    #[test]
+    fn a_vpn_is_named_by_text_by_identifier_or_as_the_global_one_with_152_behind() {
+        let of = |vss| hex(&Encoded::new(&ResolvedOption82 { vss: Some(vss), ..plain() }, ADDRESS));
+        assert!(of(Vss::Name("red".into())).ends_with("9704007265649800"));
+        assert!(of(Vss::VpnId { oui: 4, index: 1 }).ends_with("970801000004000000019800"));
+        assert!(of(Vss::Global).ends_with("9701ff9800"));
+    }
+
+    #[test]
+    fn a_value_that_comes_back_with_152_is_known_as_one_whose_vpn_was_not_looked_at() {
+        let encoded = Encoded::new(&ResolvedOption82 { vss: Some(Vss::Global), ..plain() }, ADDRESS);
+        let owners = encoded.owners(7, 3, ADDRESS);
+        assert_eq!(owners.iter().filter(|(_, owner)| owner.vss_ignored != 0).count(), 1);
+        assert_eq!(owners.len(), 3);
+    }
+
+    #[test]
+    fn nothing_to_say_is_no_option() {
+        let nothing = ResolvedOption82 { circuit_id: None, remote_id: None, ..plain() };
+        assert_eq!(Encoded::new(&nothing, ADDRESS).agent(), None);
+    }
+}
