@@ -114,6 +114,8 @@ pub(crate) fn stats() -> Stats {
         vlan: vlan.map(str::to_owned),
         requests: model::messages(|_| Count::default()),
         replies: model::messages(|_| Count::default()),
+        option82_left_out: Count::default(),
+        swapped_secs: Count::default(),
         reasons: model::reasons(|_| Count::default()),
     };
     Stats {
