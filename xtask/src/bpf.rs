@@ -22,10 +22,23 @@ use anyhow::{Result, ensure};
 /// # Errors
 /// [`Missing`] when no toolchain can build it; otherwise cargo failed and has said why on standard error.
 pub fn build(workspace: &Workspace, architecture: &Architecture, verbosity: Verbosity) -> Result<PathBuf> {
+    build_package(workspace, architecture, verbosity, "relay-ebpf")
+}
+
+/// Builds another member of the workspace for the BPF target, as [`build`] does.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_package(
+    workspace: &Workspace,
+    architecture: &Architecture,
+    verbosity: Verbosity,
+    package: &str,
+) -> Result<PathBuf> {
     let toolchains = Toolchains::probe(workspace);
     let choice = toolchains.choose()?;
-    let cargo = BpfCargo { workspace, architecture, choice };
+    let cargo = BpfCargo { workspace, architecture, choice, package };
     let status = cargo.build(verbosity).status()?;
-    ensure!(status.success(), "relay-ebpf does not compile");
+    ensure!(status.success(), "{package} does not compile");
     Ok(cargo.object())
 }

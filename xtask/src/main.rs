@@ -30,6 +30,8 @@ enum Verb {
     Test(verb::test::Options),
     /// Set up, then show a relay at work between real clients and servers (root)
     Demo(verb::demo::Options),
+    /// Measure against other relays and the kernel's floor; `bench --help` lists the sections (root)
+    Bench(verb::bench::Options),
     /// Print what the kernel's verifier spends on each program (root)
     Verifier,
     /// Run the tests, or a command, in a virtual machine with one of Debian's kernels
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Check => verb::check::run(),
         Verb::Test(options) => verb::test::run(&options),
         Verb::Demo(options) => verb::demo::run(&options),
+        Verb::Bench(options) => verb::bench::run(&options),
         Verb::Verifier => verb::verifier::run(),
         Verb::Vm(options) => verb::vm::run(&options),
     };

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod bench;
 pub(crate) mod build_ebpf;
 pub(crate) mod check;
 pub(crate) mod demo;

@@ -17,6 +17,7 @@ use crate::lab::target_dir;
 /// The packages that hold the peers.
 pub const PACKAGES: &[&str] = &[
     "busybox",
+    "dhcp-helper",
     "dhcpcd-base",
     "dnsmasq-base",
     "isc-dhcp-client",
@@ -26,7 +27,7 @@ pub const PACKAGES: &[&str] = &[
 ];
 
 /// The programs taken from them, for the check that every library is there.
-const PROGRAMS: &[&str] = &["busybox", "dhclient", "dhcpcd", "dhcpd", "dhcrelay", "dnsmasq"];
+const PROGRAMS: &[&str] = &["busybox", "dhclient", "dhcp-helper", "dhcpcd", "dhcpd", "dhcrelay", "dnsmasq"];
 
 /// The unpacked programs.
 pub struct Peers {

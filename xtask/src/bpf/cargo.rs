@@ -1,4 +1,4 @@
-//! The cargo calls that build and lint `relay-ebpf`, with the flags the BPF target needs.
+//! The cargo calls that build and lint the BPF packages, with the flags the BPF target needs.
 
 use std::{
     env,
@@ -54,6 +54,8 @@ pub struct BpfCargo<'a> {
     pub architecture: &'a Architecture,
     /// Compiler and linker.
     pub choice: Choice,
+    /// The workspace member to build, whose binary has its name.
+    pub package: &'a str,
 }
 
 impl BpfCargo<'_> {
@@ -98,12 +100,12 @@ impl BpfCargo<'_> {
     /// Where `build` leaves the object.
     #[must_use]
     pub fn object(&self) -> PathBuf {
-        self.workspace.bpf_target().join(self.architecture.triple()).join("release/relay-ebpf")
+        self.workspace.bpf_target().join(self.architecture.triple()).join("release").join(self.package)
     }
 
     fn prepare(&self, command: &mut Command) {
         command.current_dir(&self.workspace.root).env("CARGO_ENCODED_RUSTFLAGS", self.rustflags());
-        command.args(["--locked", "--package", "relay-ebpf", "--release", "-Zbuild-std=core"]);
+        command.args(["--locked", "--package", self.package, "--release", "-Zbuild-std=core"]);
         command.args(["--target", self.architecture.triple()]);
         command.arg("--target-dir").arg(self.workspace.bpf_target());
     }
@@ -207,7 +209,8 @@ mod tests {
         let architecture = Architecture { name: "x86_64".into(), big_endian: false };
         let linker = Linker { path: "/t/bpf-linker".into(), version: "0.13.0".into(), llvm: Some(22) };
         let choice = Choice { way: Way::Packaged, linker };
-        let cargo = BpfCargo { workspace: &workspace, architecture: &architecture, choice };
+        let cargo =
+            BpfCargo { workspace: &workspace, architecture: &architecture, choice, package: "relay-ebpf" };
         let command = cargo.build(Verbosity::Quiet);
         assert_eq!(command.get_program(), PACKAGED_CARGO);
         assert_eq!(environment(&command, "RUSTC"), Some(Some(PACKAGED_RUSTC.to_owned())));

@@ -10,8 +10,8 @@ use crate::exec::{cargo, exec};
 pub(crate) fn run() -> Result<()> {
     let workspace = Workspace::locate()?;
     let root = &workspace.root;
-    // relay-ebpf builds for the BPF target only.
-    let host = ["--workspace", "--exclude", "relay-ebpf"];
+    // These build for the BPF target only.
+    let host = ["--workspace", "--exclude", "relay-ebpf", "--exclude", "bench-ebpf"];
     let mut checks = Vec::new();
 
     let mut format = cargo(root);
@@ -25,9 +25,14 @@ pub(crate) fn run() -> Result<()> {
     let architecture = Architecture::host();
     let choice = Toolchains::probe(&workspace).choose()?;
     let remedy = choice.way.clippy_remedy();
-    let bpf_clippy = BpfCargo { workspace: &workspace, architecture: &architecture, choice }.clippy();
-    let left_out = bpf_clippy.is_none();
-    checks.extend(bpf_clippy);
+    let mut left_out = false;
+    for package in ["relay-ebpf", "bench-ebpf"] {
+        let choice = choice.clone();
+        let clippy =
+            BpfCargo { workspace: &workspace, architecture: &architecture, choice, package }.clippy();
+        left_out |= clippy.is_none();
+        checks.extend(clippy);
+    }
 
     let mut documentation = cargo(root);
     documentation.env("RUSTDOCFLAGS", "-D warnings").arg("doc").args(host).arg("--no-deps");
@@ -36,7 +41,7 @@ pub(crate) fn run() -> Result<()> {
     let failed: Vec<String> =
         checks.iter_mut().filter_map(|check| exec(check).err()).map(|error| format!("{error:#}")).collect();
     if left_out {
-        eprintln!("left out: clippy for relay-ebpf, whose toolchain has none ({remedy})");
+        eprintln!("left out: clippy for the BPF packages, whose toolchain has none ({remedy})");
     }
     ensure!(failed.is_empty(), "{} of {} checks failed:\n{}", failed.len(), checks.len(), failed.join("\n"));
     Ok(())

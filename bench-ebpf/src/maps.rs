@@ -1,0 +1,56 @@
+//! All maps in one place. Userspace fills `TEMPLATE`, `NEXT` and the device maps, and reads the counters.
+
+use aya_ebpf::{
+    btf_maps::{Array, DevMap, PerCpuArray, ProgramArray},
+    macros::btf_map,
+};
+
+/// Octets of a template; one below a power of two masks an offset.
+pub(crate) const ROOM: usize = 2048;
+/// Buckets of the histogram: 16 for every power of two of nanoseconds.
+pub(crate) const BUCKETS: usize = 1024;
+
+/// The frame that is sent or tested.
+#[repr(C)]
+pub(crate) struct Template {
+    /// Octets that count.
+    pub(crate) len: u32,
+    /// Keeps `frame` at a multiple of eight.
+    pub(crate) reserved: u32,
+    /// From the Ethernet address on.
+    pub(crate) frame: [u8; ROOM],
+}
+
+/// Where a tested frame starts.
+#[repr(C)]
+pub(crate) struct Position {
+    /// Address at the first run, 0 before it.
+    pub(crate) first: u64,
+    /// Address now.
+    pub(crate) now: u64,
+}
+
+#[btf_map]
+pub(crate) static TEMPLATE: Array<Template, 1> = Array::new();
+
+#[btf_map]
+pub(crate) static POSITION: Array<Position, 1> = Array::new();
+
+#[btf_map]
+pub(crate) static NEXT: ProgramArray<1> = ProgramArray::new();
+
+/// One device.
+#[btf_map]
+pub(crate) static ONE: DevMap<1> = DevMap::new();
+
+/// A device for every copy; userspace sets the size.
+#[btf_map]
+pub(crate) static COPIES: DevMap<1> = DevMap::new();
+
+/// Frames that a sink has counted, per CPU.
+#[btf_map]
+pub(crate) static SEEN: PerCpuArray<u64, 1> = PerCpuArray::new();
+
+/// Frames by nanoseconds on the way, per CPU.
+#[btf_map]
+pub(crate) static LATENCY: PerCpuArray<u64, BUCKETS> = PerCpuArray::new();

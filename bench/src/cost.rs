@@ -1,0 +1,115 @@
+//! Nanoseconds per frame of the ingress program, by `BPF_PROG_TEST_RUN` over the program of a running daemon.
+//!
+//! The program changes the frame, and the kernel restores nothing between the repeats of a test run; with one repeat
+//! the clock costs more than the program. So a wrapper of ours is repeated: it puts octets and both ends of the frame
+//! back and goes on by tail call, once into the relay and once into an empty program, in turn. The difference is what the
+//! relay adds. CPU time of the thread is taken, which leaves out what other programs on the machine take.
+//!
+//! Frames that are passed or dropped stay as they are: for these the program is measured without restoring as well. The
+//! two figures agree when restoring (octets just written are read) does not slow the program down.
+
+mod cases;
+
+use anyhow::{Result, ensure};
+use aya::programs::ProgramFd;
+use relay_tests::subject::Mode;
+
+use crate::{
+    figures::{Samples, table},
+    ours::{Ours, Programs, Settings},
+    rig::{CLIENT_PORT, Rig, pin},
+    tools::{Action, Tools},
+};
+use cases::{CASES, Case, GROUPS};
+
+/// Frames of one measurement.
+const FRAMES: u32 = 20_000;
+/// Measurements of a case.
+const REPEATS: usize = 31;
+
+/// # Errors
+/// The laboratory or the relay does not come up, or a frame meets another verdict than the case says.
+pub(crate) fn run() -> Result<String> {
+    let mut rows = Vec::new();
+    for group in GROUPS {
+        let rig = Rig::new("cost", group.servers, 1)?;
+        let settings = Settings { option82: group.option82, ..Settings::new(Mode::Native) };
+        let relay = Ours::start(&rig.relay, CLIENT_PORT, &rig.servers, &settings)?;
+        let programs = Programs::of(&rig.relay, CLIENT_PORT)?;
+        let mut tools = Tools::load(1)?;
+        let cases: Vec<&Case> = CASES.iter().filter(|case| case.belongs_to(group)).collect();
+        let prepared: Vec<Prepared> =
+            cases.iter().map(|case| Prepared::new(&rig, case)).collect::<Result<_>>()?;
+        let measured =
+            rig.relay.enter(|| pin(1).and_then(|()| measure(&mut tools, &programs.ingress, &prepared)))??;
+        for (case, samples) in cases.iter().zip(measured) {
+            let direct = match &samples.direct {
+                Some(samples) => samples.to_string(),
+                None => String::new(),
+            };
+            let again = samples.again.to_string();
+            rows.push(vec![case.title(group), format!("{:?}", case.verdict), again, direct]);
+        }
+        drop(relay);
+    }
+    Ok(table(&["frame", "verdict", "ns (quartiles)", "ns without restoring"], &rows))
+}
+
+/// A case with its frame and device.
+struct Prepared {
+    frame: Vec<u8>,
+    device: u32,
+    verdict: Action,
+}
+
+impl Prepared {
+    fn new(rig: &Rig, case: &Case) -> Result<Self> {
+        let (frame, port) = (case.frame)(rig)?;
+        Ok(Self { frame, device: rig.relay.ifindex(port)?, verdict: case.verdict })
+    }
+}
+
+/// Nanoseconds of a case above those of the empty program.
+#[derive(Clone, Default)]
+struct Found {
+    again: Samples,
+    direct: Option<Samples>,
+}
+
+/// All cases in turn, and again, so that a change of the machine's speed meets all of them alike.
+fn measure(tools: &mut Tools, relay: &ProgramFd, cases: &[Prepared]) -> Result<Vec<Found>> {
+    let empty = tools.program("empty")?;
+    let mut found = vec![Found::default(); cases.len()];
+    for repeat in 0..=REPEATS {
+        for (case, found) in cases.iter().zip(&mut found) {
+            tools.set_frame(&case.frame)?;
+            let again = above_empty(tools, "again", relay, &empty, case)?;
+            let unchanged = matches!(case.verdict, Action::Pass | Action::Drop);
+            let direct =
+                if unchanged { Some(above_empty(tools, "direct", relay, &empty, case)?) } else { None };
+            // The first round warms up.
+            if repeat != 0 {
+                found.again.push(again);
+                if let Some(direct) = direct {
+                    found.direct.get_or_insert_default().push(direct);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn above_empty(
+    tools: &mut Tools,
+    wrapper: &str,
+    relay: &ProgramFd,
+    empty: &ProgramFd,
+    case: &Prepared,
+) -> Result<f64> {
+    tools.set_next(relay)?;
+    let (verdict, with) = tools.test_run(wrapper, &case.frame, case.device, FRAMES)?;
+    ensure!(verdict == case.verdict, "{verdict:?} instead of {:?}", case.verdict);
+    tools.set_next(empty)?;
+    let (_, without) = tools.test_run(wrapper, &case.frame, case.device, FRAMES)?;
+    Ok((with.as_nanos() as f64 - without.as_nanos() as f64) / f64::from(FRAMES))
+}

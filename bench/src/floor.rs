@@ -1,0 +1,182 @@
+//! The whole relay beside the bare kernel fan-out of as many copies, with live frames: real redirects into a veth,
+//! counted behind it.
+//!
+//! The relay changes the frame and the kernel puts back only its position, so the relay's frames are written anew before
+//! it runs. What that costs is measured on the fan-out, with and without it, and taken off the relay's figure. Time is
+//! the CPU time of the feeding thread, in which the sink's softirq runs too, and of ksoftirqd, which may take it over.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use aya::{
+    programs::{ProgramFd, XdpMode},
+    sys::{Stats, enable_stats},
+};
+use relay_tests::subject::Mode;
+
+use crate::{
+    figures::{Samples, table},
+    ours::{Ours, Programs, Settings},
+    rig::{CLIENT_PORT, Rig, egress, pin},
+    tools::{BATCH, Busy, Tools},
+};
+
+/// Frames that a veth has room for; the batch must not make more copies.
+const VETH_RING: u32 = 256;
+/// Copies of one measurement.
+const COPIES: u32 = 65_536;
+const REPEATS: usize = 21;
+const ATTEMPTS: usize = 20;
+const CPU: usize = 1;
+
+/// Servers, and the largest ratio that was asked for.
+const GOALS: [(u32, f64); 4] = [(1, 2.5), (2, 1.6), (4, 1.3), (8, 1.15)];
+
+/// # Errors
+/// The laboratory or the relay does not come up, or a copy does not arrive.
+pub(crate) fn run(option82: bool) -> Result<String> {
+    let mut rows = Vec::new();
+    for (servers, goal) in GOALS {
+        let rig = Rig::new("floor", servers as usize, 1)?;
+        let settings = Settings { option82, ..Settings::new(Mode::Native) };
+        let relay = Ours::start(&rig.relay, CLIENT_PORT, &rig.servers, &settings)?;
+        let programs = Programs::of(&rig.relay, CLIENT_PORT)?;
+        let mut tools = Tools::load(servers)?;
+        let port = rig.hosts[0].ifindex("eth0")?;
+        rig.hosts[0].enter(|| tools.attach("sink", port, XdpMode::Driver))??;
+        let bench = Bench {
+            frame: rig.discover(),
+            device: rig.relay.ifindex(CLIENT_PORT)?,
+            servers,
+            floor: if servers == 1 { "floor_one" } else { "floor_all" },
+        };
+        let out = rig.relay.ifindex(&egress(0))?;
+        let found = rig.relay.enter(|| {
+            pin(CPU)?;
+            bench.measure(&mut tools, &programs, out)
+        })??;
+        drop(relay);
+        let ratio = found.relay.median() / found.floor.median();
+        rows.push(vec![
+            servers.to_string(),
+            format!("**{ratio:.2}**"),
+            format!("{goal}"),
+            found.floor.to_string(),
+            found.program.to_string(),
+            found.relay.to_string(),
+            format!("{:.1}", found.relay.median() - found.floor.median()),
+            format!("{:.1}", found.egress),
+        ]);
+    }
+    let head = [
+        "servers",
+        "relay / floor",
+        "goal",
+        "floor, ns a request",
+        "floor with an empty egress program",
+        "relay, ns a request",
+        "relay − floor",
+        "egress program, ns a copy",
+    ];
+    Ok(table(&head, &rows))
+}
+
+struct Bench {
+    frame: Vec<u8>,
+    device: u32,
+    servers: u32,
+    floor: &'static str,
+}
+
+#[derive(Default)]
+struct Found {
+    floor: Samples,
+    program: Samples,
+    relay: Samples,
+    egress: f64,
+}
+
+impl Bench {
+    fn measure(&self, tools: &mut Tools, programs: &Programs, out: u32) -> Result<Found> {
+        let mut found = Found::default();
+        tools.set_frame(&self.frame)?;
+        let floor = tools.program(self.floor)?;
+        for repeat in 0..=REPEATS {
+            tools.set_floor(&[out], true)?;
+            let program = self.once(tools, self.floor)?;
+            tools.set_floor(&[out], false)?;
+            let bare = self.once(tools, self.floor)?;
+            let fed = self.through(tools, &floor)?;
+            let relay = self.through(tools, &programs.ingress)?;
+            // The first round warms up.
+            if repeat != 0 {
+                found.floor.push(bare);
+                found.program.push(program);
+                found.relay.push(relay - (fed - bare));
+            }
+        }
+        found.egress = self.egress(tools, programs, out)?;
+        Ok(found)
+    }
+
+    fn through(&self, tools: &mut Tools, program: &ProgramFd) -> Result<f64> {
+        tools.set_next(program)?;
+        self.once(tools, "again_live")
+    }
+
+    /// Nanoseconds a frame, all copies having arrived. On a busy machine a batch may be made before the last one has
+    /// left the veth's ring; such a run is not counted.
+    fn once(&self, tools: &Tools, program: &str) -> Result<f64> {
+        for _ in 0..ATTEMPTS {
+            if let Some(nanoseconds) = self.attempt(tools, program)? {
+                return Ok(nanoseconds);
+            }
+        }
+        bail!("{program}: copies are lost in each of {ATTEMPTS} runs")
+    }
+
+    fn attempt(&self, tools: &Tools, program: &str) -> Result<Option<f64>> {
+        let frames = COPIES / self.servers;
+        let seen = tools.seen()?;
+        let busy = Busy::now(CPU)?;
+        tools.live_run(program, &self.frame, self.device, frames, BATCH.min(VETH_RING / self.servers))?;
+        let spent = Busy::now(CPU)?.since(&busy);
+        let arrived = tools.seen()? - seen;
+        let sent = u64::from(frames) * u64::from(self.servers);
+        ensure!(arrived <= sent, "{program}: {arrived} of {sent} copies arrived");
+        let whole = sent - arrived <= sent / 1000;
+        Ok(whole.then_some(spent.as_nanos() as f64 / f64::from(frames)))
+    }
+
+    /// The egress program alone, by the kernel's own clock around every program; the same around an empty one is taken
+    /// off. The clock slows everything down, so this is a run of its own.
+    fn egress(&self, tools: &mut Tools, programs: &Programs, out: u32) -> Result<f64> {
+        let _clock = enable_stats(Stats::RunTime)?;
+        let empty = tools.program_id("floor_copy")?;
+        tools.set_floor(&[out], true)?;
+        let average = |tools: &mut Tools, id: u32, next: &ProgramFd| -> Result<f64> {
+            let before = run_time(id)?;
+            self.through(tools, next)?;
+            let after = run_time(id)?;
+            Ok((after.0 - before.0) / (after.1 - before.1))
+        };
+        let floor = tools.program(self.floor)?;
+        let mut samples = Samples::default();
+        for _ in 0..REPEATS {
+            let nothing = average(tools, empty, &floor)?;
+            samples.push(average(tools, programs.egress, &programs.ingress)? - nothing);
+        }
+        Ok(samples.median())
+    }
+}
+
+/// Nanoseconds and runs of a program since statistics were turned on.
+fn run_time(id: u32) -> Result<(f64, f64)> {
+    let output = std::process::Command::new("bpftool")
+        .args(["--json", "prog", "show", "id", &id.to_string()])
+        .output()
+        .context("bpftool")?;
+    let program: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    ensure!(program["id"].is_u64(), "program {id}: {program}");
+    // Left out before the first run.
+    let number = |key: &str| program[key].as_f64().unwrap_or_default();
+    Ok((number("run_time_ns"), number("run_cnt")))
+}

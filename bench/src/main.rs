@@ -1,0 +1,77 @@
+//! Measures xdp-dhcrelay; `cargo xtask bench` builds and starts it. Without a section all of them are measured and
+//! `docs/numbers.md` is written; a section alone is printed, and written with `--write`.
+
+mod contestant;
+mod cost;
+mod figures;
+mod floor;
+mod latency;
+mod load;
+mod ours;
+mod page;
+mod placement;
+mod rig;
+mod throughput;
+mod tools;
+
+use std::process::{Command, id};
+
+use anyhow::{Result, ensure};
+use clap::{Parser, ValueEnum};
+
+/// Measures xdp-dhcrelay (root).
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Options {
+    /// What to measure; everything when absent
+    section: Option<Section>,
+    /// Write docs/numbers.md when a section is measured alone, too
+    #[arg(long)]
+    write: bool,
+    /// Repeats of throughput and latency
+    #[arg(long, default_value_t = 3)]
+    repeats: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// Nanoseconds per frame of each program
+    Cost,
+    /// The whole relay beside the kernel's bare fan-out
+    Floor,
+    /// Requests per second against other relays
+    Throughput,
+    /// Latency, and CPU time per request, against other relays
+    Latency,
+}
+
+impl Section {
+    fn run(self, options: &Options) -> Result<(&'static str, &'static str, String)> {
+        Ok(match self {
+            Self::Cost => ("cost", "Cost of a frame", cost::run()?),
+            Self::Floor => ("floor", "The relay beside the kernel's bare fan-out", floor::run(false)?),
+            Self::Throughput => ("throughput", "Throughput", throughput::run(options.repeats)?),
+            Self::Latency => ("latency", "Latency and CPU time", latency::run(options.repeats)?),
+        })
+    }
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    ensure!(nix::unistd::geteuid().is_root(), "the benchmark makes network namespaces: run it as root");
+    // Everything started from here inherits it: what else runs on the machine then disturbs less.
+    let raised = Command::new("renice").args(["-n", "-20", "-p", &id().to_string()]).output()?;
+    ensure!(raised.status.success(), "renice: {}", String::from_utf8_lossy(&raised.stderr));
+    let sections = match options.section {
+        Some(section) => vec![section],
+        None => Section::value_variants().to_vec(),
+    };
+    for section in sections {
+        let (name, title, text) = section.run(&options)?;
+        println!("## {title}\n\n{text}");
+        if options.write || options.section.is_none() {
+            page::write(name, title, &text)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! The relay that is measured, as a user starts it: the release binary, a configuration file, the running daemon.
+
+use std::{net::Ipv4Addr, path::PathBuf, process::Command, time::Duration};
+
+use anyhow::{Context as _, Result};
+use aya::programs::{ProgramFd, loaded_programs};
+use relay_tests::{
+    lab::{Namespace, Proc},
+    subject::Mode,
+};
+
+/// How long start-up may take, self-tests and thousands of interfaces included.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// What of the configuration is varied.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    /// Insert option 82, with circuit-id and remote-id.
+    pub(crate) option82: bool,
+    /// Interfaces, the first untagged, the others by VLAN on the same port.
+    pub(crate) interfaces: u32,
+}
+
+impl Settings {
+    pub(crate) fn new(mode: Mode) -> Self {
+        Self { mode, option82: false, interfaces: 1 }
+    }
+
+    fn text(&self, directory: &str, bpffs: &str, port: &str, servers: &[Ipv4Addr]) -> String {
+        let mode = match self.mode {
+            Mode::Off => "fast_path = \"off\"",
+            Mode::Generic => "fast_path = \"require\"\nxdp_mode = \"generic\"",
+            Mode::Native => "fast_path = \"require\"\nxdp_mode = \"native\"",
+        };
+        let servers: Vec<String> = servers.iter().map(|server| format!("\"{server}\"")).collect();
+        let mut text = format!(
+            "[relay]\n{mode}\nstate_dir = \"{directory}\"\nbpffs_dir = \"{bpffs}\"\n\
+             control_socket = \"{directory}/control.sock\"\n\n\
+             [[server_group]]\nname = \"core\"\nservers = [{}]\n",
+            servers.join(", ")
+        );
+        for vlan in 0..self.interfaces {
+            text += &format!("\n[[interface]]\nname = \"{port}\"\nserver_group = \"core\"\n");
+            if vlan != 0 {
+                text += &format!("vlan = {vlan}\n");
+            }
+            if self.option82 {
+                text += "[interface.option82]\ncircuit_id = \"{name}.{vlan}\"\nremote_id = \"{mac}\"\n";
+            }
+        }
+        text
+    }
+}
+
+/// A running relay. It ends, and takes its files and pins along, with the value.
+pub(crate) struct Ours {
+    pub(crate) process: Proc,
+}
+
+impl Ours {
+    pub(crate) fn start(
+        host: &Namespace,
+        port: &str,
+        servers: &[Ipv4Addr],
+        settings: &Settings,
+    ) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("xdp-dhcrelay-bench-").tempdir()?;
+        let bpffs = tempfile::Builder::new()
+            .prefix("xdp-dhcrelay-bench-")
+            .tempdir_in("/sys/fs/bpf")
+            .context("a directory on the BPF filesystem (mount -t bpf bpf /sys/fs/bpf)")?;
+        let text = settings.text(
+            &directory.path().to_string_lossy(),
+            &bpffs.path().to_string_lossy(),
+            port,
+            servers,
+        );
+        let file = directory.path().join("xdp-dhcrelay.toml");
+        std::fs::write(&file, text)?;
+        let mut command = Command::new(binary()?);
+        command.arg("run").arg("--config").arg(&file);
+        let mut process = host.spawn(command)?;
+        process.keep(directory);
+        process.keep(bpffs);
+        process.wait_for_line("ready", DEADLINE)?;
+        Ok(Self { process })
+    }
+}
+
+/// The program on a device, and the egress program that shares its maps.
+pub(crate) struct Programs {
+    pub(crate) ingress: ProgramFd,
+    pub(crate) egress: u32,
+}
+
+impl Programs {
+    /// Finds them by the device that the relay put its program on.
+    pub(crate) fn of(host: &Namespace, device: &str) -> Result<Self> {
+        let text = host.run(&format!("ip -j -d link show dev {device}"))?;
+        let links: serde_json::Value = serde_json::from_str(&text)?;
+        let id = links[0]["xdp"]["prog"]["id"].as_u64().with_context(|| format!("no program on {device}"))?;
+        let mut ingress = None;
+        let mut named = Vec::new();
+        for program in loaded_programs() {
+            let program = program?;
+            if u64::from(program.id()) == id {
+                ingress = Some((program.fd()?, program.map_ids()?.unwrap_or_default()));
+            } else if program.name() == b"egress" {
+                named.push((program.id(), program.map_ids()?.unwrap_or_default()));
+            }
+        }
+        let (ingress, maps) = ingress.context("the program is gone")?;
+        let (egress, _) = named
+            .into_iter()
+            .find(|(_, others)| others.iter().any(|map| maps.contains(map)))
+            .context("no egress program beside it")?;
+        Ok(Self { ingress, egress })
+    }
+}
+
+/// The daemon that was built together with this program.
+pub(crate) fn binary() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let binary = program.with_file_name("xdp-dhcrelay");
+    anyhow::ensure!(binary.is_file(), "{} is missing: cargo build --release -p relay-user", binary.display());
+    Ok(binary)
+}
