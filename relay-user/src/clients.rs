@@ -14,6 +14,7 @@
 //! | `slab`, `wheel` | memory and timers for a million of them |
 //! | `store` | leases on disk |
 //! | `bench` | what all of it costs |
+//! | `watch` | which server answers whom, and what that says |
 
 mod action;
 pub mod bench;
@@ -24,6 +25,7 @@ mod slab;
 pub mod store;
 mod table;
 mod time;
+pub mod watch;
 mod wheel;
 
 pub use action::{Action, Host, Ignored, Published, Step, StepKind};

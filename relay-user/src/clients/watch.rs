@@ -1,0 +1,154 @@
+//! The failover watch: which server answers whom, at which `secs`, how fast, and what that says.
+//!
+//! Servers in failover share clients between them by a hash, and answer those of their partner only when `secs` has grown:
+//! from 3 on in ISC dhcpd (`load balance max seconds`), from 6 on in Windows. A server that never gets the requests
+//! therefore does not look dead; half of the clients merely wait some seconds. The relay sees every request and
+//! every answer, so it can tell. It is fed with the same messages as the table, and keeps counts of the last hour.
+
+mod counts;
+mod episode;
+mod finding;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    hash::{BuildHasher as _, RandomState},
+    net::Ipv4Addr,
+};
+
+use relay_common::{event::Event, wire::bootp};
+
+use self::{
+    counts::{InterfaceCounts, Window, secs_slot},
+    episode::Episode,
+};
+use super::{BootTime, Interface, Policy, client::Hardware};
+
+pub use counts::{GroupCounts, LATENCIES, SECS, ServerCounts};
+pub use finding::{Finding, Names};
+
+const DISCOVER: u8 = 1;
+const OFFER: u8 = 2;
+const REQUEST: u8 = 3;
+const ACK: u8 = 5;
+const NAK: u8 = 6;
+
+/// Clients whose dialogues are followed at one time; of more, those that began first are left.
+const FOLLOWED: usize = 65_536;
+
+/// The watch.
+#[derive(Debug)]
+pub struct Watch {
+    policy: Policy,
+    hasher: RandomState,
+    episodes: HashMap<u64, Episode>,
+    order: VecDeque<u64>,
+    servers: BTreeMap<(u32, Ipv4Addr), Window<ServerCounts>>,
+    groups: BTreeMap<u32, Window<GroupCounts>>,
+    interfaces: BTreeMap<u32, Window<InterfaceCounts>>,
+}
+
+impl Watch {
+    /// One that has seen nothing.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            hasher: RandomState::new(),
+            episodes: HashMap::new(),
+            order: VecDeque::new(),
+            servers: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+        }
+    }
+
+    /// Follows a new configuration. What was counted for an interface index is forgotten: it may be another's now.
+    pub fn reconfigure(&mut self, policy: Policy) {
+        *self = Self::new(policy);
+    }
+
+    /// Takes one message in.
+    pub fn observe(&mut self, event: &Event, now: BootTime) {
+        let at = BootTime::from_nanos(event.timestamp).min(now);
+        match (event.op, event.message) {
+            (bootp::BOOTREQUEST, DISCOVER | REQUEST) => self.asked(event, at),
+            (bootp::BOOTREPLY, OFFER | ACK | NAK) => self.answered(event, at),
+            _ => {}
+        }
+    }
+
+    /// What is known of a server of a group, in the last hour.
+    pub fn server(&self, group: u32, server: Ipv4Addr, now: BootTime) -> ServerCounts {
+        self.servers.get(&(group, server)).map(|window| window.hour(now)).unwrap_or_default()
+    }
+
+    /// What is known of a group, in the last hour.
+    pub fn group(&self, group: u32, now: BootTime) -> GroupCounts {
+        self.groups.get(&group).map(|window| window.hour(now)).unwrap_or_default()
+    }
+
+    fn name(&self, event: &Event) -> u64 {
+        self.hasher.hash_one((event.interface, Hardware::of(event)))
+    }
+
+    fn asked(&mut self, event: &Event, at: BootTime) {
+        let Some(interface) = self.policy.interface(event.interface) else { return };
+        let (name, group) = (self.name(event), interface.group);
+        if !self.episodes.contains_key(&name) {
+            if self.order.len() >= FOLLOWED
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.episodes.remove(&oldest);
+            }
+            self.order.push_back(name);
+        }
+        let episode = self.episodes.entry(name).or_insert_with(|| Episode::new(at));
+        if event.message == DISCOVER {
+            episode.discover(event, at);
+            let counts = self.groups.entry(group).or_default().now(at);
+            counts.discovers[secs_slot(event.secs)] += 1;
+        } else {
+            episode.request(event, at);
+        }
+    }
+
+    fn answered(&mut self, event: &Event, at: BootTime) {
+        let server = Ipv4Addr::from(event.source);
+        let Some(interface) = self.policy.interface(event.interface) else {
+            return self.passed(event, server, at);
+        };
+        if event.vrf != interface.server_vrf {
+            return;
+        }
+        let Some(number) = interface.servers.iter().position(|known| known.address == server) else { return };
+        let group = interface.group;
+        let Some(episode) =
+            self.episodes.get_mut(&self.hasher.hash_one((event.interface, Hardware::of(event))))
+        else {
+            return;
+        };
+        let counts = self.servers.entry((group, server)).or_default().now(at);
+        if event.message != OFFER {
+            if let Some(took) = episode.answer(event, at) {
+                counts.answered(event.message == NAK, took);
+            }
+            return;
+        }
+        let Some(offer) = episode.offer(event, number, at) else { return };
+        counts.offered(offer.secs, offer.took, offer.first_of_server);
+        let counts = self.groups.entry(group).or_default().now(at);
+        counts.different += u32::from(offer.differs);
+        if let Some(waited) = offer.first_of_all {
+            counts.clients[secs_slot(offer.secs)] += 1;
+            self.interfaces.entry(event.interface).or_default().now(at).served(offer.secs, waited);
+        }
+    }
+
+    /// The answer to a renewal that only passes: the interface is not known, the server is.
+    fn passed(&mut self, event: &Event, server: Ipv4Addr, at: BootTime) {
+        let is_its =
+            |interface: &&Interface| interface.server_vrf == event.vrf && interface.has_server(server);
+        let Some(interface) = self.policy.interfaces.iter().flatten().find(is_its) else { return };
+        let counts = self.servers.entry((interface.group, server)).or_default().now(at);
+        counts.passed(event.message == NAK);
+    }
+}
