@@ -90,10 +90,13 @@ impl Store {
     fn try_open(path: &Path, clocks: &Clocks) -> Result<(Self, Found), Trouble> {
         // A damaged file may lead redb to an assertion. It concerns this file only, and nothing of the attempt is kept.
         catch_unwind(AssertUnwindSafe(|| {
-            let database = Database::builder()
+            let mut database = Database::builder()
                 .set_cache_size(16 << 20)
                 .create(path)
                 .map_err(|error| trouble(path, error.into()))?;
+            // Opening looks at no checksums where the last program closed the file in order. A lease read
+            // wrongly is worse than one forgotten, so all are looked at: less than a second for 200,000.
+            database.check_integrity().map_err(|error| trouble(path, error.into()))?;
             let store = Self { path: path.to_owned(), database };
             let found = store.read(clocks)?;
             Ok((store, found))
