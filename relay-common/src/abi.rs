@@ -31,7 +31,19 @@ pub struct PortKey {
     pub inner: u16,
 }
 
-/// Value of `PORTS`: what a port and VLAN is to the relay.
+impl PortKey {
+    /// Untagged frames of devices with a lower index are looked up in `UNTAGGED`, an array: a hash look-up costs several
+    /// times as much.
+    pub const UNTAGGED: u32 = 65_536;
+
+    /// Whether the key is an index of `UNTAGGED`.
+    #[inline(always)]
+    pub const fn is_untagged(&self) -> bool {
+        self.outer == 0 && self.inner == 0 && self.ifindex < Self::UNTAGGED
+    }
+}
+
+/// Value of `PORTS` and `UNTAGGED`: what a port and VLAN is to the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Port {
@@ -43,6 +55,14 @@ pub struct Port {
     pub mac: [u8; 6],
     /// Nonzero when server replies arrive here.
     pub upstream: u16,
+}
+
+impl Port {
+    /// Whether it is anything to the relay: in an array every index has a value.
+    #[inline(always)]
+    pub const fn is_used(&self) -> bool {
+        self.interface != 0 || self.upstream != 0
+    }
 }
 
 /// Value of `interfaces`, an array in which index 0 is not used: one client-facing interface.
@@ -189,8 +209,18 @@ pub struct Slot {
     pub standby: u32,
     /// Seconds, for the servers of `standby`.
     pub min_secs: [u16; MAX_SERVERS],
-    /// Egress interface index of each server, 0 where there is none.
-    pub ifindex: [u32; MAX_SERVERS],
+    /// The egress devices of the group, each once, then zeros.
+    pub devices: [Egress; MAX_SERVERS],
+}
+
+/// A device that copies of a group leave by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Egress {
+    /// Its interface index.
+    pub ifindex: u32,
+    /// Bit i: server i is behind it.
+    pub servers: u32,
 }
 
 /// Value of `servers`: all that makes one server's copy its own. Index: slot × [`MAX_SERVERS`] + server.
@@ -287,7 +317,7 @@ const _: () = {
     assert!(size_of::<Interface>() == 52);
     assert!(size_of::<AddressKey>() == 8);
     assert!(size_of::<Address>() == 8);
-    assert!(size_of::<Slot>() == 212);
+    assert!(size_of::<Slot>() == 340);
     assert!(size_of::<Server>() == 20);
     assert!(size_of::<Agent>() == 8 + AGENT_ROOM);
     assert!(size_of::<AgentKey>() == 16);

@@ -16,7 +16,7 @@ use relay_common::{
 
 use crate::{
     counters,
-    frame::XdpFrame,
+    frame::{XdpFrame, forgotten},
     maps::{SERVED, SERVERS, SLOTS},
 };
 
@@ -53,12 +53,16 @@ fn next_server(token: Token, slot: &Slot, ifindex: u32) -> Option<u32> {
         served.sequence = token.sequence;
         served.mask = !token.servers;
     }
-    for (index, egress) in slot.ifindex.iter().enumerate() {
-        let bit = 1u32 << index;
-        if *egress == ifindex && served.mask & bit == 0 {
-            served.mask |= bit;
-            return Some(index as u32);
+    let mut behind = 0;
+    for device in &slot.devices {
+        if device.ifindex == ifindex || device.ifindex == 0 {
+            behind = forgotten(device.servers as usize) as u32;
+            break;
         }
     }
-    None
+    let left = behind & !served.mask;
+    // The lowest bit.
+    let next = left & left.wrapping_neg();
+    served.mask |= next;
+    (next != 0).then(|| next.trailing_zeros())
 }

@@ -9,7 +9,7 @@ use crate::{
     clock,
     frame::forgotten,
     loops,
-    maps::{ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, BUCKETS, INTERFACES, PORTS, SLOTS},
+    maps::{ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, BUCKETS, INTERFACES, PORTS, SLOTS, UNTAGGED},
 };
 
 /// The tables of the kernel.
@@ -25,6 +25,9 @@ pub(crate) fn published(group: u32) -> Option<(u32, &'static Slot)> {
 impl Env for Maps {
     #[inline(always)]
     fn port(&self, key: PortKey) -> Option<Port> {
+        if key.is_untagged() {
+            return UNTAGGED.get(key.ifindex).copied().filter(Port::is_used);
+        }
         // SAFETY: the daemon replaces an element, it does not change one in place; the value is copied out.
         unsafe { PORTS.get(key) }.copied()
     }

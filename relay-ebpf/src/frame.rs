@@ -8,7 +8,7 @@ use core::arch::asm;
 
 use aya_ebpf::{
     EbpfContext as _,
-    helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail},
+    helpers::{bpf_csum_diff, bpf_xdp_adjust_head, bpf_xdp_adjust_tail},
     programs::XdpContext,
 };
 use relay_common::{Frame, Options, Reason, Sum, abi::Agent};
@@ -55,6 +55,15 @@ impl XdpFrame {
     pub(crate) fn found(&mut self, options: Options) {
         // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
         unsafe { (&raw mut (*self.notes).found).write(options) };
+    }
+
+    /// The sum over the `N` octets at `offset`, a multiple of four and at most 512.
+    #[inline(always)]
+    pub(crate) fn sum_of<const N: usize>(&self, offset: usize) -> Option<Sum> {
+        let address = self.at::<N>(forgotten(offset) & Self::LIMIT)?;
+        // SAFETY: `at` has compared the end of the N octets with data_end; they are only read.
+        let sum = unsafe { bpf_csum_diff(core::ptr::null_mut(), 0, address as *mut u32, N as u32, 0) };
+        Some(Sum::from_raw(u64::from(sum as u32)))
     }
 
     /// Address of the `N` octets at `offset`, if all of them are in the packet.

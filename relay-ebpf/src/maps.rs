@@ -9,7 +9,8 @@ use aya_ebpf::{
 use relay_common::{
     Bucket, Options,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, Counters, Interface, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Counters, Interface, MAX_SERVERS, Port, PortKey,
+        Punted, Served, Server, Slot,
     },
 };
 
@@ -23,6 +24,10 @@ pub(crate) struct Notes {
     /// What the walk found.
     pub(crate) found: Options,
 }
+
+/// What the untagged frames of a device are to the relay, by its interface index.
+#[btf_map]
+pub(crate) static UNTAGGED: Array<Port, { PortKey::UNTAGGED as usize }> = Array::new();
 
 /// What a port and VLAN is to the relay.
 #[btf_map]

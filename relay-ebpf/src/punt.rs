@@ -15,8 +15,9 @@ pub(crate) fn send(frame: &XdpFrame, interface: u32, group: u32, servers: u32) {
         counters::punt_lost(interface);
         return;
     };
-    // The mask changes nothing (LIMIT is below PUNT_FRAME): it is the bound that the verifier asks for.
-    let len = frame.opaque(frame.len()) & (PUNT_FRAME - 1);
+    // The mask changes nothing (LIMIT is below PUNT_FRAME): it is the upper bound that the verifier asks for. The lower one
+    // is made by arithmetic, because before Linux 6.8 it learns nothing from a comparison with zero.
+    let len = (frame.opaque(frame.len().wrapping_sub(1)) & (PUNT_FRAME - 1)) + 1;
     let punted: *mut Punted = record.as_mut_ptr();
     // SAFETY: the record is ours until it is submitted, all its fields are plain data, and `len` octets fit `frame`.
     let loaded = unsafe {
@@ -25,7 +26,7 @@ pub(crate) fn send(frame: &XdpFrame, interface: u32, group: u32, servers: u32) {
         (*punted).len = len as u32;
         (*punted).interface = interface;
         let octets = core::ptr::addr_of_mut!((*punted).frame);
-        len != 0 && bpf_xdp_load_bytes(frame.ctx().as_ptr().cast(), 0, octets.cast(), len as u32) == 0
+        bpf_xdp_load_bytes(frame.ctx().as_ptr().cast(), 0, octets.cast(), len as u32) == 0
     };
     if loaded {
         record.submit(0);

@@ -47,6 +47,7 @@ pub struct Sizes {
 pub struct Object {
     ebpf: Ebpf,
     pub(super) egress: ProgramFd,
+    pub(super) untagged: Array<MapData, Abi<Port>>,
     pub(super) ports: HashMap<MapData, Abi<PortKey>, Abi<Port>>,
     pub(super) addresses: HashMap<MapData, Abi<AddressKey>, Abi<Address>>,
     pub(super) interfaces: Array<MapData, Abi<Interface>>,
@@ -104,6 +105,7 @@ impl Object {
         };
         program(&mut ebpf, "ingress")?.load().map_err(|source| FastPathError::program("ingress", source))?;
         Ok(Self {
+            untagged: map(&mut ebpf, "UNTAGGED")?,
             ports: map(&mut ebpf, "PORTS")?,
             addresses: map(&mut ebpf, "ADDRESSES")?,
             interfaces: map(&mut ebpf, "interfaces")?,

@@ -2,7 +2,8 @@
 //! element, replaced whole; a server group is built in the slot that is not in use and swapped in by one store.
 
 use aya::maps::{DevMap, Map, MapData, MapError};
-use relay_common::abi::{Agent, MAX_SERVERS, Server, Slot};
+use bytemuck::Zeroable as _;
+use relay_common::abi::{Agent, MAX_SERVERS, Port, PortKey, Server, Slot};
 
 use super::{FastPathError, Object, object::Abi};
 use crate::tables::{GroupState, ServerState, Tables};
@@ -51,14 +52,11 @@ impl Object {
         }
         for (key, value) in &new.ports {
             if old.ports.get(key) != Some(value) {
-                self.ports
-                    .insert(Abi(*key), Abi(*value), 0)
-                    .map_err(|source| FastPathError::map("PORTS", source))?;
+                self.set_port(*key, *value)?;
             }
         }
         for key in old.ports.keys().filter(|key| !new.ports.contains_key(key)) {
-            absent_is_fine(self.ports.remove(&Abi(*key)))
-                .map_err(|source| FastPathError::map("PORTS", source))?;
+            self.remove_port(*key)?;
         }
         for key in old.addresses.keys().filter(|key| !new.addresses.contains_key(key)) {
             absent_is_fine(self.addresses.remove(&Abi(*key)))
@@ -69,6 +67,23 @@ impl Object {
                 .map_err(|source| FastPathError::map("AGENT_OWNERS", source))?;
         }
         Ok(())
+    }
+
+    fn set_port(&mut self, key: PortKey, port: Port) -> Result<(), FastPathError> {
+        if key.is_untagged() {
+            return self
+                .untagged
+                .set(key.ifindex, Abi(port), 0)
+                .map_err(|source| FastPathError::map("UNTAGGED", source));
+        }
+        self.ports.insert(Abi(key), Abi(port), 0).map_err(|source| FastPathError::map("PORTS", source))
+    }
+
+    fn remove_port(&mut self, key: PortKey) -> Result<(), FastPathError> {
+        if key.is_untagged() {
+            return self.set_port(key, Port::zeroed());
+        }
+        absent_is_fine(self.ports.remove(&Abi(key))).map_err(|source| FastPathError::map("PORTS", source))
     }
 
     /// Lets frames be redirected to a device. The kernel takes the entry away with the device, and an index is never used
@@ -141,8 +156,15 @@ fn slot(group: u32, state: &GroupState) -> Slot {
         ..Slot::default()
     };
     for (index, server) in state.servers.iter().enumerate() {
-        slot.ifindex[index] = server.fast_hop().map_or(0, |hop| hop.ifindex);
         slot.min_secs[index] = server.min_secs;
+        let Some(hop) = server.fast_hop() else { continue };
+        let place =
+            slot.devices.iter_mut().find(|device| device.ifindex == hop.ifindex || device.ifindex == 0);
+        // There are as many places as a group has servers.
+        if let Some(device) = place {
+            device.ifindex = hop.ifindex;
+            device.servers |= 1 << index;
+        }
     }
     slot
 }
