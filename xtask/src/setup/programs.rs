@@ -12,11 +12,12 @@ pub(crate) struct Program {
     pub(crate) packages: &'static [&'static str],
 }
 
-const NEEDED: [Program; 5] = [
+const NEEDED: [Program; 6] = [
     Program { name: "ip", packages: &["iproute2"] },
     Program { name: "ethtool", packages: &["ethtool"] },
     Program { name: "nsenter", packages: &["util-linux"] },
     Program { name: "unshare", packages: &["util-linux"] },
+    Program { name: "sysctl", packages: &["procps"] },
     Program { name: "bpftool", packages: &["bpftool", "linux-tools-common"] },
 ];
 
