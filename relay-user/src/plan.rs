@@ -3,6 +3,8 @@
 //! A pure function of both, called again on every change of the machine: what the relay does can then never depend on
 //! the order in which things happened.
 
+mod lookup;
+
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use relay_common::{
@@ -20,6 +22,7 @@ use crate::{
     option82::Encoded,
     tables::{GroupState, Hop, ServerState, Tables},
 };
+use lookup::Lookup;
 
 /// A device the relay listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +63,7 @@ pub fn targets(config: &ResolvedConfig) -> Vec<Target> {
 /// Makes the plan. `redirects` says which devices take redirected frames.
 pub fn make(config: &ResolvedConfig, machine: &Snapshot, redirects: &dyn Fn(u32) -> bool) -> Plan {
     let host = &*machine.host;
+    let lookup = Lookup::new(host);
     let mut plan = Plan::default();
     for group in &config.groups {
         let vrf = group.vrf.as_ref().map(|vrf| vrf.name.clone());
@@ -78,9 +82,9 @@ pub fn make(config: &ResolvedConfig, machine: &Snapshot, redirects: &dyn Fn(u32)
             .collect();
         plan.tables.groups.push(GroupState { vrf, servers });
     }
-    upstream_ports(config, machine, &mut plan);
+    upstream_ports(config, machine, &lookup, &mut plan);
     for (index, interface) in (1u32..).zip(&config.interfaces) {
-        client_port(config, host, redirects, index, interface, &mut plan);
+        client_port(config, host, &lookup, redirects, index, interface, &mut plan);
     }
     addresses(config, host, &mut plan);
     plan
@@ -97,13 +101,13 @@ fn hop(hop: &NextHop, redirects: &dyn Fn(u32) -> bool) -> Hop {
 }
 
 /// The server-facing ports: those configured, else those the routes to the servers lead out of.
-fn upstream_ports(config: &ResolvedConfig, machine: &Snapshot, plan: &mut Plan) {
+fn upstream_ports(config: &ResolvedConfig, machine: &Snapshot, lookup: &Lookup<'_>, plan: &mut Plan) {
     let host = &*machine.host;
     let devices: Vec<u32> = if config.upstreams.is_empty() {
         let devices = machine.next_hops.values().filter_map(Resolution::device);
-        devices.filter_map(|device| host.link(device)).map(|link| link.index).collect()
+        devices.filter_map(|device| lookup.link(device)).map(|link| link.index).collect()
     } else {
-        config.upstreams.iter().filter_map(|port| host.link(&port.name)).map(|link| link.index).collect()
+        config.upstreams.iter().filter_map(|port| lookup.link(&port.name)).map(|link| link.index).collect()
     };
     for ifindex in devices {
         let Some(link) = host.links.get(&ifindex) else { continue };
@@ -121,6 +125,7 @@ fn upstream_ports(config: &ResolvedConfig, machine: &Snapshot, plan: &mut Plan) 
 fn client_port(
     config: &ResolvedConfig,
     host: &HostView,
+    lookup: &Lookup<'_>,
     redirects: &dyn Fn(u32) -> bool,
     index: u32,
     interface: &ResolvedInterface,
@@ -142,11 +147,8 @@ fn client_port(
     if relay.udp_checksum == UdpChecksum::Always {
         flags |= flag::UDP_CHECKSUM;
     }
-    let link = host.link(&interface.name);
-    let address_link = host
-        .links
-        .values()
-        .find(|link| host.addresses_of(link.index).any(|a| a.address == interface.address));
+    let link = lookup.link(&interface.name);
+    let address_link = lookup.holder(link, interface.vlan, interface.address);
     let ready = match (link, address_link) {
         (None, _) => Err(format!("there is no device {}", interface.name)),
         (_, None) => Err(format!("no device has the address {}", interface.address)),
