@@ -11,5 +11,6 @@ pub mod host;
 pub mod kernel;
 pub mod oracle;
 pub mod rules;
+pub mod scale;
 pub mod subject;
 pub mod vm;

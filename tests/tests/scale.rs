@@ -1,0 +1,190 @@
+//! Thousands of interfaces on one relay: every reply reaches the client that asked, and no other.
+//!
+//! What start-up takes and what memory it needs is printed (`-- --nocapture`), and decides nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test panics; clippy exempts only the functions marked #[test]")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Instant;
+
+use relay_common::abi::Server as NextHop;
+use relay_common::{SliceFrame, Verdict, address_copy};
+use relay_tests::host;
+use relay_tests::lab::direct::{Direct, EDGE};
+use relay_tests::lab::frame::Packet;
+use relay_tests::scale::clients::every_circuit_asked_once;
+use relay_tests::scale::cost::Memory;
+use relay_tests::scale::server::offer;
+use relay_tests::scale::{Circuit, Server, every_client_gets_its_own_reply, vrfs};
+use relay_tests::subject::Mode;
+use relay_tests::vm::daemon::Daemon;
+use relay_user::config::Config;
+use relay_user::control::model::Count;
+use relay_user::plan;
+use relay_user::tables::HostEnv;
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 41, 10);
+/// The servers' and the clients' side of one giaddr for all.
+const SHARED_GIADDR: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 1);
+
+/// 4,094: every VLAN there is, with a circuit-id each.
+fn vlans() -> Vec<Circuit> {
+    (1..=4094).map(|vlan| Circuit::new(vlan, &[vlan]).identified()).collect()
+}
+
+/// 500 pairs of tags; each tag of a pair is in others, too.
+fn pairs() -> Vec<Circuit> {
+    (0..500).map(|number| Circuit::new(number + 1, &[100 + number / 25, 100 + number % 25])).collect()
+}
+
+/// 1,024 interfaces that only their circuit-ids tell apart.
+fn shared() -> Vec<Circuit> {
+    (1..=1024).map(|vlan| Circuit::new(vlan, &[vlan]).identified().behind(SHARED_GIADDR)).collect()
+}
+
+fn every_reply_is_its_own(title: &str, mode: Mode, circuits: &[Circuit]) {
+    let title = format!("{title}-{mode:?}").to_lowercase();
+    let network = Direct::new(&title, 1).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let commands = directory.path().join("addresses");
+    let addresses = circuits.iter().fold(String::new(), |mut lines, circuit| {
+        writeln!(lines, "addr add {}/24 dev {EDGE}", circuit.address).unwrap();
+        lines
+    });
+    std::fs::write(&commands, addresses).unwrap();
+    network.relay.run(&format!("ip -batch {}", commands.display())).unwrap();
+    network.relay.address("lo", &format!("{SHARED_GIADDR}/32")).unwrap();
+    network.hosts[0].address(EDGE, &format!("{SERVER}/24")).unwrap();
+    let server = Server::start(&network.hosts[0], &[EDGE.to_owned()]).unwrap();
+
+    let mut configuration = format!("[[server_group]]\nname = \"core\"\nservers = [\"{SERVER}\"]\n\n");
+    configuration.extend(circuits.iter().map(|circuit| circuit.configuration(EDGE, "core")));
+    let started = Instant::now();
+    let relay = Daemon::start(&network.relay, mode, &configuration).unwrap();
+    let (start, memory) = (started.elapsed(), Memory::of(relay.process().pid()).unwrap());
+
+    let asked = Instant::now();
+    every_client_gets_its_own_reply(&network.client, EDGE, circuits).unwrap();
+    println!(
+        "{title}: {} interfaces, ready after {start:?}, {} dialogues in {:?}; resident {} KiB, at most {} KiB, in the kernel {} KiB",
+        circuits.len(),
+        circuits.len() + 1,
+        asked.elapsed(),
+        memory.resident,
+        memory.peak,
+        memory.kernel,
+    );
+    every_circuit_asked_once(circuits, &server.end().unwrap()).unwrap();
+    nothing_else_was_counted(&relay, mode, circuits.len());
+}
+
+/// Every interface has relayed one request and one reply, the first interface another one, all by the right path.
+fn nothing_else_was_counted(relay: &Daemon, mode: Mode, circuits: usize) {
+    let stats = relay.stats().unwrap();
+    assert_eq!(stats.interfaces.len(), circuits);
+    let by_path = |count: u64| match mode {
+        Mode::Off => Count { fast: 0, slow: count },
+        Mode::Generic | Mode::Native => Count { fast: count, slow: 0 },
+    };
+    let all = |counts: &BTreeMap<String, Count>| {
+        counts.values().fold((0, 0), |(fast, slow), count| (fast + count.fast, slow + count.slow))
+    };
+    for interface in &stats.interfaces {
+        let expected = by_path(if interface.index == 1 { 2 } else { 1 });
+        assert_eq!(all(&interface.requests), (expected.fast, expected.slow), "{interface:?}");
+        assert_eq!(all(&interface.replies), (expected.fast, expected.slow), "{interface:?}");
+        assert_eq!(all(&interface.reasons), (0, 0), "{interface:?}");
+        assert_eq!(interface.option82_left_out, Count { fast: 0, slow: 0 }, "{interface:?}");
+    }
+}
+
+#[test]
+fn each_of_4094_vlans_on_one_port_gets_its_own_replies_in_native_mode() {
+    every_reply_is_its_own("vlans", Mode::Native, &vlans());
+}
+
+#[test]
+fn each_of_4094_vlans_on_one_port_gets_its_own_replies_without_xdp() {
+    every_reply_is_its_own("vlans", Mode::Off, &vlans());
+}
+
+#[test]
+fn each_of_500_pairs_of_tags_on_one_port_gets_its_own_replies() {
+    for mode in Mode::ALL {
+        every_reply_is_its_own("pairs", mode, &pairs());
+    }
+}
+
+#[test]
+fn each_of_1024_interfaces_with_one_giaddr_gets_its_own_replies() {
+    for mode in Mode::ALL {
+        every_reply_is_its_own("shared", mode, &shared());
+    }
+}
+
+/// The same rules and the daemon's own plan, on a machine that is only described: every VRF has the same addresses, and
+/// the clients of each are served from the next one.
+#[test]
+fn each_of_64_vrfs_with_the_same_addresses_is_served_by_its_own_server() {
+    const COUNT: u16 = 64;
+    let (machine, snapshot) = vrfs::described(COUNT);
+    let text = vrfs::configuration(COUNT);
+    let config = Config::from_str(&text, Path::new("vrfs.toml")).unwrap().resolve(&machine).unwrap();
+    let plan = plan::make(&config, &snapshot, &|_| true);
+    assert_eq!(plan.idle, BTreeMap::new());
+    let buckets = RefCell::new(BTreeMap::new());
+    let env = HostEnv::new(&plan.tables, &buckets, &|_, _| None, Instant::now());
+
+    for (index, circuit) in (1u32..).zip(vrfs::circuits(COUNT)) {
+        let vrf = circuit.number % COUNT + 1;
+        let outcome = host::run(&env, &circuit.discover(7), vrfs::index_of_edge());
+        let Verdict::ToServers { interface, group, servers, .. } = outcome.verdict else {
+            panic!("{circuit:?}: {outcome:?}")
+        };
+        assert_eq!((interface, group, servers), (index, u32::from(vrf) - 1, 1), "{circuit:?}");
+        let hop = plan.tables.groups[group as usize].servers[0].hop.unwrap();
+        assert_eq!(hop.ifindex, vrfs::index_of_server_port(vrf));
+        assert_eq!(hop.next_mac, vrfs::mac_of_server(vrf));
+
+        let mut octets = outcome.frame;
+        let len = octets.len();
+        let copy = NextHop {
+            address: SERVER.octets(),
+            ifindex: hop.ifindex,
+            next_mac: hop.next_mac,
+            port_mac: hop.port_mac,
+        };
+        address_copy(&mut SliceFrame::new(&mut octets, 0, len), &copy).unwrap();
+        let reply = offer(&Packet::read(&octets).unwrap()).unwrap();
+        for other in 1..=COUNT {
+            let outcome = host::run(&env, &reply, vrfs::index_of_server_port(other));
+            if other == vrf {
+                assert_eq!(outcome.verdict, Verdict::ToClient { interface: index, message: 2 });
+                let given = Packet::read(&outcome.frame).unwrap();
+                let tags: Vec<_> =
+                    given.ethernet.tags.iter().map(|tag| (tag.protocol, tag.control)).collect();
+                assert_eq!((tags, given.ethernet.destination), (circuit.tags(), circuit.mac()));
+            } else {
+                // Addressed to another port, it is not even looked at.
+                assert!(matches!(outcome.verdict, Verdict::Not { interface: 0, .. }), "{outcome:?}");
+            }
+        }
+        let port = plan.tables.ports.values().find(|port| port.interface == index).unwrap();
+        assert_eq!(port.vrf, 1000 + u32::from(circuit.number), "the VRF of the clients of {circuit:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs VRF and 802.1Q devices: cargo xtask vm"]
+fn vm_each_of_64_vrfs_is_served_by_its_own_server_in_every_mode() {
+    for mode in Mode::ALL {
+        let network = vrfs::Network::new(&format!("vrfs-{mode:?}").to_lowercase(), 64).unwrap();
+        let relay = Daemon::start(&network.relay, mode, &vrfs::configuration(64)).unwrap();
+        network.every_vrf_is_served_by_its_own().unwrap();
+        drop(relay);
+    }
+}
