@@ -265,6 +265,8 @@ pub struct Counters {
     pub option82_left_out: u64,
     /// Requests whose `secs` was in the wrong byte order.
     pub swapped_secs: u64,
+    /// Messages that the client table did not hear of, because the daemon did not keep up.
+    pub events_lost: u64,
 }
 
 /// The slot of [`Counters::requests`] and [`Counters::replies`] for a message type.

@@ -158,11 +158,11 @@ pub struct Place {
     pub timestamp: u64,
 }
 
-/// Octets of the message from `op` to the end of `chaddr`.
-const FIXED: usize = bootp::CHADDR + bootp::CHADDR_LEN;
-
-/// Fills every field of `event` from the message at offset `message` of the frame. `None`, with `event` as it was,
+/// Fills every field of `event` from the message at offset `message` of the frame. `None`, with `event` in no promised state,
 /// when the message is not in the frame.
+///
+/// Field by field, and by reads of at most 16 octets: a larger one would go over the stack, of which a BPF program has 512
+/// octets for all its functions.
 #[inline(always)]
 pub fn fill<F: Frame, O: Offsets>(
     frame: &F,
@@ -171,8 +171,8 @@ pub fn fill<F: Frame, O: Offsets>(
     place: &Place,
     event: &mut Event,
 ) -> Option<()> {
-    let fixed: [u8; FIXED] = frame.read(frame.offset(message))?;
-    let hlen = fixed[bootp::HLEN];
+    let at = frame.offset(message);
+    let [op, htype, hlen, _hops] = frame.read(at + bootp::OP)?;
     let lease = number(frame, options.option(option::LEASE));
     let mut flags = 0;
     if place.upstream {
@@ -181,7 +181,7 @@ pub fn fill<F: Frame, O: Offsets>(
     if lease.is_some() {
         flags |= flag::LEASE;
     }
-    if fixed[bootp::HTYPE] == bootp::ETHERNET {
+    if htype == bootp::ETHERNET {
         flags |= flag::ETHERNET;
     }
     if options.option(option::AGENT) != 0 {
@@ -189,22 +189,23 @@ pub fn fill<F: Frame, O: Offsets>(
     }
     event.version = VERSION;
     event.message = place.message;
-    event.op = fixed[bootp::OP];
+    event.op = op;
     event.path = place.path;
     event.flags = flags;
     event.hlen = if hlen > bootp::CHADDR_LEN as u8 { bootp::CHADDR_LEN as u8 } else { hlen };
     event.timestamp = place.timestamp;
-    event.xid = u32::from_be_bytes(quad(&fixed, bootp::XID));
+    event.xid = u32::from_be_bytes(frame.read(at + bootp::XID)?);
     event.interface = place.interface;
     event.vrf = place.vrf;
     event.ifindex = place.ifindex;
     event.outer = place.outer;
     event.inner = place.inner;
-    event.secs = u16::from_be_bytes([fixed[bootp::SECS], fixed[bootp::SECS + 1]]);
-    event.bootp_flags = u16::from_be_bytes([fixed[bootp::FLAGS], fixed[bootp::FLAGS + 1]]);
-    event.ciaddr = quad(&fixed, bootp::CIADDR);
-    event.yiaddr = quad(&fixed, bootp::YIADDR);
-    event.giaddr = quad(&fixed, bootp::GIADDR);
+    event.secs = frame.u16(at + bootp::SECS)?;
+    event.bootp_flags = frame.u16(at + bootp::FLAGS)?;
+    event.ciaddr = frame.read(at + bootp::CIADDR)?;
+    event.yiaddr = frame.read(at + bootp::YIADDR)?;
+    event.giaddr = frame.read(at + bootp::GIADDR)?;
+    event.chaddr = frame.read(at + bootp::CHADDR)?;
     event.source = place.source;
     event.destination = place.destination;
     event.requested = address(frame, options.option(option::REQUESTED)).unwrap_or_default();
@@ -212,17 +213,8 @@ pub fn fill<F: Frame, O: Offsets>(
     event.lease = lease.unwrap_or(0);
     event.t1 = number(frame, options.option(option::T1)).unwrap_or(0);
     event.t2 = number(frame, options.option(option::T2)).unwrap_or(0);
-    for (to, from) in event.chaddr.iter_mut().zip(&fixed[bootp::CHADDR..]) {
-        *to = *from;
-    }
     event.client_id_len = client_id(frame, options.option(option::CLIENT_ID), &mut event.client_id);
     Some(())
-}
-
-/// Four octets of the fixed part.
-#[inline(always)]
-fn quad(fixed: &[u8; FIXED], at: usize) -> [u8; 4] {
-    [fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]
 }
 
 /// The value of an option of four octets at `at`; an option of another length is taken for absent.
@@ -242,10 +234,6 @@ fn number<F: Frame>(frame: &F, at: usize) -> Option<u32> {
 }
 
 /// Copies the client identifier's first octets and returns its length on the wire.
-///
-/// A read has a constant size, so it takes octets of what follows too, which are then masked away without a branch:
-/// a branch for each octet would be 32 paths through the rest of the program. Only where the frame ends within these 32
-/// octets they are read one by one.
 #[inline(always)]
 fn client_id<F: Frame>(frame: &F, at: usize, into: &mut [u8; CLIENT_ID_LEN]) -> u8 {
     *into = [0; CLIENT_ID_LEN];
@@ -254,19 +242,41 @@ fn client_id<F: Frame>(frame: &F, at: usize, into: &mut [u8; CLIENT_ID_LEN]) -> 
     }
     let at = frame.offset(at);
     let Some(len) = frame.u8(at + 1) else { return 0 };
-    match frame.read::<CLIENT_ID_LEN>(frame.offset(at + 2)) {
-        Some(octets) => *into = octets,
-        None => {
-            for (i, octet) in into.iter_mut().enumerate() {
-                *octet = frame.u8(frame.offset(at + 2 + i)).unwrap_or(0);
-            }
-        }
-    }
-    for (i, octet) in into.iter_mut().enumerate() {
-        // All ones where i < len: the difference is then negative.
-        *octet &= ((i as i32 - i32::from(len)) >> 31) as u8;
+    let (words, _) = into.as_chunks_mut::<8>();
+    let mut left = usize::from(len);
+    let mut from = at + 2;
+    for octets in words {
+        *octets = first_octets(frame, from, left).to_le_bytes();
+        left = left.saturating_sub(8);
+        from += 8;
     }
     len
+}
+
+/// The first `wanted` of the eight octets at `at`, the rest zero, as a little-endian number. All that are wanted are in the
+/// frame; the others may not be.
+#[inline(always)]
+fn first_octets<F: Frame>(frame: &F, at: usize, wanted: usize) -> u64 {
+    if wanted == 0 {
+        return 0;
+    }
+    if let Some(octets) = frame.read::<8>(frame.offset(at)) {
+        let word = u64::from_le_bytes(octets);
+        return if wanted >= 8 { word } else { word & !(u64::MAX << (wanted * 8)) };
+    }
+    let (mut word, mut at, mut shift) = (0, at, 0);
+    if wanted & 4 != 0 {
+        word = u64::from(u32::from_le_bytes(frame.read(frame.offset(at)).unwrap_or_default()));
+        (at, shift) = (at + 4, 32);
+    }
+    if wanted & 2 != 0 {
+        word |= u64::from(u16::from_le_bytes(frame.read(frame.offset(at)).unwrap_or_default())) << shift;
+        (at, shift) = (at + 2, shift + 16);
+    }
+    if wanted & 1 != 0 {
+        word |= u64::from(frame.u8(frame.offset(at)).unwrap_or(0)) << shift;
+    }
+    word
 }
 
 #[cfg(test)]

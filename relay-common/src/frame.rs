@@ -5,6 +5,7 @@
 
 use crate::abi::Agent;
 use crate::options::Options;
+use crate::packet::Seen;
 use crate::{Reason, Sum, agent, checksum, shift};
 
 /// One frame, from its Ethernet header on.
@@ -66,6 +67,9 @@ pub trait Frame: Sized {
     fn write_agent(&mut self, offset: usize, _interface: u32, ours: &Agent, unicast: bool) -> Option<Sum> {
         agent::write(self, offset, ours, unicast)
     }
+    /// A message of which an [`crate::event::Event`] is to be made: it is about to be relayed, and still as it came in. The
+    /// daemon, which has the octets, makes its own.
+    fn observe(&mut self, _seen: &Seen) {}
     /// The identity. In BPF it makes the verifier forget what it knows of a value: states that differ only in what is
     /// known of it become one, which is what keeps loops affordable.
     fn opaque(&self, value: usize) -> usize {

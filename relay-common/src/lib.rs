@@ -52,5 +52,6 @@ pub use env::{Env, Route};
 pub use frame::{Frame, SliceFrame};
 pub use ingress::ingress;
 pub use options::Options;
+pub use packet::{Seen, passing};
 pub use rate::Bucket;
 pub use verdict::{Class, Reason, Verdict, remark};

@@ -38,6 +38,43 @@ pub(crate) struct Packet {
     pub(crate) port: Port,
 }
 
+/// What an event says of a message besides what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Offset of the IPv4 header.
+    pub l3: usize,
+    /// DHCP message type, 0 for plain BOOTP.
+    pub message: u8,
+    /// Index of the client-facing interface, 0 when it is none.
+    pub interface: u32,
+    /// Routing table of the VRF of the port it came in on.
+    pub vrf: u32,
+    /// Whether server replies arrive on that port.
+    pub upstream: bool,
+}
+
+/// A DHCP message that is none of the relay's business and only passes through this machine: a unicast renewal, release or
+/// decline, and the server's answer. `None` when it is not one, or is broken.
+#[inline(always)]
+pub fn passing<F: Frame, E: Env>(frame: &mut F, env: &E, ifindex: u32) -> Option<Seen> {
+    let mut key = PortKey { ifindex, outer: 0, inner: 0 };
+    let l3 = frame.offset(untag(frame, &mut key)?);
+    let header = Header::read(frame, l3).ok()?;
+    if header.protocol != ipv4::UDP || header.is_later_fragment() {
+        return None;
+    }
+    let to = frame.u16(frame.offset(l3 + header.len) + udp::DESTINATION)?;
+    if to != udp::BOOTPS && to != udp::BOOTPC {
+        return None;
+    }
+    let port = env.port(key)?;
+    let packet = Packet::verify(frame, l3, &header, port, 0, false).ok()?;
+    if packet.options.message == bootp::message::BOOTP {
+        return None;
+    }
+    Some(packet.seen(if packet.op == bootp::BOOTREQUEST { port.interface } else { 0 }))
+}
+
 /// Octets between the IPv4 header and the message.
 pub(crate) const HEADERS: usize = ipv4::HEADER_LEN + udp::HEADER_LEN;
 
@@ -52,6 +89,18 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn end(&self) -> usize {
         self.message() + self.len
+    }
+
+    /// What an event says of it; `interface` is the client-facing one.
+    #[inline(always)]
+    pub(crate) fn seen(&self, interface: u32) -> Seen {
+        Seen {
+            l3: self.l3,
+            message: self.options.message,
+            interface,
+            vrf: self.port.vrf,
+            upstream: self.port.upstream != 0,
+        }
     }
 
     /// Whether `split` is at an odd offset of the message.
@@ -81,8 +130,10 @@ impl Packet {
         if header.protocol != ipv4::UDP || header.is_later_fragment() {
             return Err((0, Reason::NotUdp));
         }
-        if frame.u16(frame.offset(l3 + header.len) + udp::DESTINATION) != Some(udp::BOOTPS) {
-            return Err((0, Reason::NotDhcp));
+        match frame.u16(frame.offset(l3 + header.len) + udp::DESTINATION) {
+            Some(udp::BOOTPS) => {}
+            Some(udp::BOOTPC) => return Err((0, Reason::ClientPort)),
+            _ => return Err((0, Reason::NotDhcp)),
         }
         let port = env.port(key).ok_or((0, Reason::NoInterface))?;
         let addressed = addressee(frame, env, &header, &port).map_err(|reason| (0, reason))?;

@@ -32,6 +32,7 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     if F::HAS_SLOW_PATH && HEADERS + len > interface.mtu as usize {
         return Err(Reason::EgressMtu);
     }
+    frame.observe(&packet.seen(index));
     let l3 = make_room(frame, packet, interface, len).ok_or(Reason::NoRoom)?;
     let sum = reshape(frame, packet, &removed, len, l3).ok_or(Reason::NoRoom)?;
     let message = packet.options.message;

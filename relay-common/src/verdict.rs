@@ -69,6 +69,7 @@ reasons! {
         NotIpv4 "not_ipv4" "The frame does not carry IPv4, or has more than two VLAN tags."
         NotUdp "not_udp" "The packet is not UDP."
         NotDhcp "not_dhcp" "The datagram is not for port 67."
+        ClientPort "client_port" "The datagram is for port 68: a server's answer to a client that it reaches without the relay."
     }
     Passed {
         NoInterface "no_interface" "A request on a port and VLAN that no `[[interface]]` names."

@@ -63,3 +63,9 @@ pub(crate) fn copy() {
 pub(crate) fn punt_lost(interface: u32) {
     with(interface, |counters| counters.punts_lost += 1);
 }
+
+/// The daemon did not take an event in time.
+#[inline(always)]
+pub(crate) fn event_lost() {
+    with(0, |counters| counters.events_lost += 1);
+}

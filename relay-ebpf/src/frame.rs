@@ -11,10 +11,10 @@ use aya_ebpf::{
     helpers::{bpf_csum_diff, bpf_xdp_adjust_head, bpf_xdp_adjust_tail},
     programs::XdpContext,
 };
-use relay_common::{Frame, Options, Reason, Sum, abi::Agent};
+use relay_common::{Frame, Options, Reason, Seen, Sum, abi::Agent};
 
 use crate::{
-    loops,
+    events, loops,
     maps::{NOTES, Notes},
 };
 
@@ -38,6 +38,15 @@ impl XdpFrame {
     #[inline(always)]
     pub(crate) fn new(ctx: XdpContext) -> Option<Self> {
         Some(Self { ctx, notes: NOTES.get_ptr_mut(0)?, message: 0 })
+    }
+
+    /// The frame with the options that the last walk on this CPU has noted.
+    #[inline(always)]
+    pub(crate) fn walked(ctx: XdpContext) -> Option<Self> {
+        let notes = NOTES.get_ptr_mut(0)?;
+        // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
+        let message = unsafe { (*notes).message };
+        Some(Self { ctx, notes, message: message << MESSAGE_SHIFT })
     }
 
     /// A frame whose options nobody asks for.
@@ -173,6 +182,14 @@ impl Frame for XdpFrame {
     fn write_agent(&mut self, offset: usize, interface: u32, _ours: &Agent, unicast: bool) -> Option<Sum> {
         let sum = loops::write_agent(self.ctx.ctx, offset as u64, interface, u32::from(unicast));
         (sum != loops::FAILED).then_some(Sum::from_raw(sum))
+    }
+
+    #[inline(always)]
+    fn observe(&mut self, seen: &Seen) {
+        let upstream = if seen.upstream { events::UPSTREAM } else { 0 };
+        let kind = u32::from(seen.message) | upstream;
+        // Its result is the verifier's: a function must have one.
+        let _ = events::relayed(self.ctx.ctx, seen.l3 as u64, seen.interface, seen.vrf, kind);
     }
 
     #[inline(always)]

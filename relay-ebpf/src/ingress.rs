@@ -1,14 +1,18 @@
 //! From the verdict of the rules to an XDP action.
 
 use aya_ebpf::{
-    bindings::xdp_action::{XDP_DROP, XDP_PASS},
+    bindings::{
+        xdp_action::{XDP_DROP, XDP_PASS},
+        xdp_md,
+    },
     programs::XdpContext,
 };
-use relay_common::{Class, Token, Verdict, abi::MAX_SERVERS, address_copy, mark_copies};
+use relay_common::{Class, Reason, Token, Verdict, abi::MAX_SERVERS, address_copy, mark_copies};
 
 use crate::{
     counters,
     env::{self, Maps},
+    events,
     frame::XdpFrame,
     maps::{DEVICES, FANOUT, INTERFACES, SEQUENCE, SERVERS},
     punt,
@@ -17,8 +21,26 @@ use crate::{
 /// `bpf_redirect_map`: to every entry of the map (Linux 5.14).
 const BPF_F_BROADCAST: u64 = 1 << 3;
 
+/// Beside an action in the result of [`relay`]: the frame passes, and may be a DHCP message between others.
+const MAY_BE_DHCP: u32 = 0x100;
+
+/// What passes is looked at after the rules have left the stack, which is not deep enough for both.
 #[inline(always)]
-pub(crate) fn run(ctx: XdpContext) -> u32 {
+pub(crate) fn run(ctx: *mut xdp_md) -> u32 {
+    let action = relay(ctx);
+    if action & MAY_BE_DHCP == 0 {
+        return action;
+    }
+    // What it returns says nothing; a global function has to return something.
+    let _ = events::passed(ctx);
+    XDP_PASS
+}
+
+/// Relays one frame; its XDP action.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn relay(ctx: *mut xdp_md) -> u32 {
+    let ctx = XdpContext::new(ctx);
     let ifindex = ctx.ingress_ifindex() as u32;
     let Some(mut frame) = XdpFrame::new(ctx) else { return XDP_PASS };
     match relay_common::ingress(&mut frame, &Maps, ifindex) {
@@ -31,10 +53,11 @@ pub(crate) fn run(ctx: XdpContext) -> u32 {
             to_client(interface)
         }
         Verdict::Not { interface, reason } => match reason.class() {
+            Class::Ignored if matches!(reason, Reason::ClientPort) => XDP_PASS | MAY_BE_DHCP,
             Class::Ignored => XDP_PASS,
             Class::Passed | Class::SlowPath => {
                 counters::reason(interface, reason);
-                XDP_PASS
+                if matches!(reason, Reason::Transit) { XDP_PASS | MAY_BE_DHCP } else { XDP_PASS }
             }
             Class::Dropped => {
                 counters::reason(interface, reason);

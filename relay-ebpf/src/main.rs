@@ -12,6 +12,7 @@ mod clock;
 mod counters;
 mod egress;
 mod env;
+mod events;
 mod frame;
 mod ingress;
 mod loops;
@@ -23,7 +24,7 @@ use aya_ebpf::{macros::xdp, programs::XdpContext};
 /// Frames that come in on a port.
 #[xdp]
 pub(crate) fn ingress(ctx: XdpContext) -> u32 {
-    ingress::run(ctx)
+    ingress::run(ctx.ctx)
 }
 
 /// Frames that leave through a port by a redirect.

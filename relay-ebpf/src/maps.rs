@@ -1,5 +1,6 @@
 //! All maps in one place. The daemon writes everything but `counters`, `SEQUENCE`, `SERVED`, `NOTES` and `BUCKETS`,
-//! which only the programs write, and `PUNTED`, which they fill and it drains. Sizes given here are those of a small relay; the
+//! which only the programs write, and `PUNTED`, `EVENTS` and
+//! `DISCOVERS`, which they fill and it drains. Sizes given here are those of a small relay; the
 //! daemon sets the real ones when it loads the object.
 
 use aya_ebpf::{
@@ -12,6 +13,7 @@ use relay_common::{
         Address, AddressKey, Agent, AgentKey, AgentOwner, Counters, Interface, MAX_SERVERS, Port, PortKey,
         Punted, Served, Server, Slot,
     },
+    event::Event,
 };
 
 /// Scratch of one CPU: too large for the stack of a BPF program.
@@ -73,7 +75,7 @@ pub(crate) static AGENT_OWNERS: HashMap<AgentKey, AgentOwner, 256> = HashMap::ne
 #[btf_map]
 pub(crate) static NOTES: PerCpuArray<Notes, 1> = PerCpuArray::new();
 
-/// Counters by interface. 680 octets each and per CPU. Pinned.
+/// Counters by interface. 688 octets each and per CPU. Pinned.
 #[btf_map(name = "counters")]
 pub(crate) static COUNTERS: PerCpuArray<Counters, 64> = PerCpuArray::new();
 
@@ -92,3 +94,11 @@ pub(crate) static BUCKETS: PerCpuArray<Bucket, 64> = PerCpuArray::new();
 /// Copies that the daemon is to send, 2 MiB: about a thousand.
 #[btf_map]
 pub(crate) static PUNTED: RingBuf<Punted, 2_097_152> = RingBuf::new();
+
+/// What the client table hears of, 4 MiB: about 29,000 messages.
+#[btf_map]
+pub(crate) static EVENTS: RingBuf<Event, 4_194_304> = RingBuf::new();
+
+/// DISCOVERs, 1 MiB, apart from the others: a flood of them takes no room from those that clients' leases depend on.
+#[btf_map]
+pub(crate) static DISCOVERS: RingBuf<Event, 1_048_576> = RingBuf::new();

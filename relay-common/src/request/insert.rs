@@ -30,6 +30,7 @@ fn keep<F: Frame>(frame: &mut F, packet: &Packet, route: &Route, left_out: bool)
     if F::HAS_SLOW_PATH && HEADERS + packet.len > route.mtu as usize {
         return Err(Reason::EgressMtu);
     }
+    frame.observe(&packet.seen(packet.port.interface));
     let sum = packet.sum(frame).ok_or(Reason::NoRoom)?;
     let excess = frame.len() - packet.end();
     if excess != 0 {
@@ -80,6 +81,7 @@ pub(super) fn option82<F: Frame, E: Env>(
     if HEADERS + wanted > route.mtu as usize {
         return Err(Reason::EgressMtu);
     }
+    frame.observe(&packet.seen(packet.port.interface));
     let end = packet.message() + wanted;
     let missing = end.saturating_sub(frame.len());
     if missing != 0 && frame.grow_tail(missing).is_none() {

@@ -43,6 +43,15 @@ pub struct Sizes {
     pub owners: u32,
 }
 
+/// The records of messages, for the client table. DISCOVERs have a ring of their own: a flood of them takes no room from
+/// what leases depend on.
+pub struct EventRings {
+    /// DHCPDISCOVER.
+    pub discovers: RingBuf<MapData>,
+    /// Everything else.
+    pub others: RingBuf<MapData>,
+}
+
 /// The loaded programs and their maps.
 pub struct Object {
     ebpf: Ebpf,
@@ -60,6 +69,7 @@ pub struct Object {
     pub(super) owners: HashMap<MapData, Abi<AgentKey>, Abi<AgentOwner>>,
     counters: Arc<Reader>,
     punted: Option<RingBuf<MapData>>,
+    events: Option<EventRings>,
     _pins: Option<Pins>,
 }
 
@@ -118,6 +128,10 @@ impl Object {
             owners: map(&mut ebpf, "AGENT_OWNERS")?,
             counters: Arc::new(map(&mut ebpf, "counters")?),
             punted: Some(map(&mut ebpf, "PUNTED")?),
+            events: Some(EventRings {
+                discovers: map(&mut ebpf, "DISCOVERS")?,
+                others: map(&mut ebpf, "EVENTS")?,
+            }),
             egress,
             ebpf,
             _pins: pins,
@@ -137,6 +151,11 @@ impl Object {
     /// The ring of copies that the daemon has to send; once.
     pub fn take_punted(&mut self) -> Option<RingBuf<MapData>> {
         self.punted.take()
+    }
+
+    /// The rings of `relay_common::event::Event`, one record for every message that is relayed or passes; once.
+    pub fn take_events(&mut self) -> Option<EventRings> {
+        self.events.take()
     }
 
     /// Instructions the verifier processed for each program (Linux 5.16).

@@ -1,0 +1,102 @@
+//! One record for every message that is relayed or passes, for the client table.
+//!
+//! Functions of their own, as in `loops`: what a record holds is read again from the frame, so that the verifier need not
+//! carry it through the rules.
+
+use aya_ebpf::{
+    bindings::xdp_md, btf_maps::RingBuf, helpers::generated::bpf_ktime_get_boot_ns, programs::XdpContext,
+};
+use relay_common::{
+    Frame, Seen,
+    event::{self, Event, Offsets, Place, path},
+    passing,
+    wire::{eth, ipv4, udp},
+};
+
+use crate::{
+    counters,
+    env::Maps,
+    frame::XdpFrame,
+    maps::{DISCOVERS, EVENTS},
+};
+
+/// In the kind of a message, above its type: servers are behind the port.
+pub(crate) const UPSTREAM: u32 = 0x100;
+/// DHCPDISCOVER.
+const DISCOVER: u8 = 1;
+/// Octets between the IPv4 header and the message.
+const HEADERS: usize = ipv4::HEADER_LEN + udp::HEADER_LEN;
+
+struct Noted<'a>(&'a XdpFrame);
+
+impl Offsets for Noted<'_> {
+    #[inline(always)]
+    fn option(&self, code: u8) -> usize {
+        self.0.noted_option(code).unwrap_or(0)
+    }
+}
+
+/// A message that is about to be relayed, its options walked. The result says nothing.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn relayed(ctx: *mut xdp_md, l3: u64, interface: u32, vrf: u32, kind: u32) -> u32 {
+    let Some(frame) = XdpFrame::walked(XdpContext::new(ctx)) else { return 0 };
+    let seen = Seen { l3: l3 as usize, message: kind as u8, interface, vrf, upstream: kind & UPSTREAM != 0 };
+    record(&frame, &seen, path::FAST);
+    0
+}
+
+/// A frame that passes and may be a DHCP message. The result says nothing.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn passed(ctx: *mut xdp_md) -> u32 {
+    let context = XdpContext::new(ctx);
+    let ifindex = context.ingress_ifindex() as u32;
+    let Some(mut frame) = XdpFrame::new(context) else { return 0 };
+    if let Some(seen) = passing(&mut frame, &Maps, ifindex) {
+        record(&frame, &seen, path::PASSING);
+    }
+    0
+}
+
+#[inline(always)]
+fn record(frame: &XdpFrame, seen: &Seen, path: u8) {
+    if seen.message == DISCOVER {
+        into(&DISCOVERS, frame, seen, path)
+    } else {
+        into(&EVENTS, frame, seen, path)
+    }
+}
+
+#[inline(always)]
+fn into<const SIZE: usize>(ring: &RingBuf<Event, SIZE>, frame: &XdpFrame, seen: &Seen, path: u8) {
+    let Some(mut record) = ring.reserve(0) else {
+        counters::event_lost();
+        return;
+    };
+    // SAFETY: the helper has no conditions.
+    let timestamp = unsafe { bpf_ktime_get_boot_ns() };
+    let l3 = frame.offset(seen.l3);
+    let tag = |at: usize| frame.u16(at).unwrap_or(0) & eth::VID_MASK;
+    let place = Place {
+        path,
+        message: seen.message,
+        upstream: seen.upstream,
+        interface: seen.interface,
+        vrf: seen.vrf,
+        ifindex: frame.ctx().ingress_ifindex() as u32,
+        outer: if l3 > eth::HEADER_LEN { tag(eth::HEADER_LEN) } else { 0 },
+        inner: if l3 > eth::HEADER_LEN + eth::TAG_LEN { tag(eth::HEADER_LEN + eth::TAG_LEN) } else { 0 },
+        source: frame.read(l3 + ipv4::SOURCE).unwrap_or_default(),
+        destination: frame.read(l3 + ipv4::DESTINATION).unwrap_or_default(),
+        timestamp,
+    };
+    let target: *mut Event = record.as_mut_ptr();
+    // SAFETY: the record is ours until it is submitted, and any octets are an Event.
+    let event = unsafe { &mut *target };
+    if event::fill(frame, l3 + HEADERS, &Noted(frame), &place, event).is_some() {
+        record.submit(0);
+    } else {
+        record.discard(0);
+    }
+}
