@@ -215,9 +215,7 @@ impl Packet {
         if hlen as usize > bootp::CHADDR_LEN {
             return Err(Reason::BadHlen);
         }
-        if let Err(reason) = walked {
-            return Err(reason);
-        }
+        walked?;
         Ok(Self {
             l3,
             len,
