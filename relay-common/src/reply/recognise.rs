@@ -1,7 +1,7 @@
 //! Which interface a reply is for, once its sender and its addresses have been found right, and which option 82 is taken
 //! out of it. `docs/rules.md` has the table.
 
-use crate::abi::{Address, AddressKey, AgentKey, AgentOwner, flag};
+use crate::abi::{Address, AddressKey, AgentKey, AgentOwner, Interface, flag};
 use crate::agent::{MAX_VALUE, identity};
 use crate::packet::Packet;
 use crate::wire::bootp::{self, agent, option};
@@ -117,7 +117,11 @@ fn client<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) -> Result<u32, 
     let message = packet.message();
     let xid = frame.read(message + bootp::XID).ok_or(Reason::Truncated)?;
     let chaddr = frame.read(message + bootp::CHADDR).ok_or(Reason::Truncated)?;
-    env.client(xid, chaddr).ok_or(Reason::AmbiguousGiaddr)
+    // It may have been heard on an interface with another giaddr since.
+    let has_giaddr = |found: &Interface| [found.giaddr, found.address].contains(&packet.destination);
+    let fits = |found: &Interface| found.server_vrf == packet.port.vrf && has_giaddr(found);
+    let heard = env.client(xid, chaddr).filter(|&index| env.interface(index).is_some_and(fits));
+    heard.ok_or(Reason::AmbiguousGiaddr)
 }
 
 #[inline(always)]
