@@ -47,7 +47,9 @@ impl Env for Maps {
     fn route(&self, group: u32, secs: u16) -> Option<Route> {
         let (index, slot) = published(group)?;
         let waiting = if slot.standby == 0 { 0 } else { loops::waiting(index, u32::from(secs)) };
-        Some(Route { ready: slot.ready, mtu: slot.mtu, waiting: forgotten(waiting as usize) as u32 })
+        // Servers that the group does not have wait for good: else a request for none would not be one.
+        let waiting = forgotten(waiting as usize) as u32 | !(slot.ready | slot.pending);
+        Some(Route { ready: slot.ready, mtu: slot.mtu, waiting })
     }
 
     #[inline(always)]
