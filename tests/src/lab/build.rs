@@ -207,6 +207,13 @@ pub fn fragments(frame: &[u8], octets: usize) -> [Vec<u8>; 2] {
     [part(0x2000, first), part(length(octets / 8), second)]
 }
 
+/// The whole packet from its first fragment with the payload of the others behind it: as if it had never been cut, and
+/// without the identification that holds fragments together.
+pub fn joined(mut parts: Vec<u8>) -> Vec<u8> {
+    parts[18..22].fill(0);
+    complete(parts)
+}
+
 /// Sets the IPv4 length and header checksum of an untagged frame.
 fn complete(mut frame: Vec<u8>) -> Vec<u8> {
     let total = length(frame.len() - 14).to_be_bytes();

@@ -72,9 +72,17 @@ impl Capture {
     /// # Panics
     /// When the capture lost frames: nothing can be concluded from it.
     pub fn frames(&self) -> Vec<Frame> {
+        self.since(0)
+    }
+
+    /// The frames from `mark` on, a number of frames.
+    ///
+    /// # Panics
+    /// As [`Capture::frames`].
+    pub fn since(&self, mark: usize) -> Vec<Frame> {
         let state = self.frames.lock();
         assert!(state.broken.is_none(), "capture {}: {:?}", self.label, state.broken);
-        state.frames.clone()
+        state.frames.get(mark..).unwrap_or_default().to_vec()
     }
 
     /// The UDP datagrams from or to the ports 67 and 68 so far, with their direction.
