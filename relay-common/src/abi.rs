@@ -113,6 +113,8 @@ pub mod flag {
     pub const SLOW_REPLIES: u32 = 4;
     /// The interface inserts an option 82 of its own: it has an entry in `AGENTS`.
     pub const OPTION82: u32 = 8;
+    /// Requests about a lease go to its server alone.
+    pub const AFFINITY: u32 = 0x40;
     /// The bits that say what is done with a request that carries option 82 already.
     pub const POLICY: u32 = 0x30;
     /// Relayed as it is.
@@ -192,6 +194,32 @@ impl Address {
     pub const SHARED: u32 = u32::MAX;
 }
 
+/// Key of `HOLDERS`: an address offered or given to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub struct HolderKey {
+    /// Index of the client-facing interface.
+    pub interface: u32,
+    /// The address.
+    pub address: [u8; 4],
+    /// The client's Ethernet address.
+    pub chaddr: [u8; 6],
+    /// Always 0.
+    pub zero: u16,
+}
+
+/// Value of `HOLDERS`: the server that did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Holder {
+    /// Its address; 0.0.0.0 when several offered the same.
+    pub server: [u8; 4],
+    /// Transaction identifier of its last reply.
+    pub xid: [u8; 4],
+    /// Nonzero since a request went to it alone, until it answers.
+    pub asked: u32,
+}
+
 /// Value of `SLOTS`: one published state of a server group. A group alternates between two slots, so that a packet
 /// in flight finds the servers it was sent to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
@@ -265,6 +293,8 @@ pub struct Counters {
     pub option82_left_out: u64,
     /// Requests whose `secs` was in the wrong byte order.
     pub swapped_secs: u64,
+    /// Requests that went to the server of the lease alone.
+    pub to_holder: u64,
     /// Messages that the client table did not hear of, because the daemon did not keep up.
     pub events_lost: u64,
 }
@@ -324,6 +354,8 @@ const _: () = {
     assert!(size_of::<Agent>() == 8 + AGENT_ROOM);
     assert!(size_of::<AgentKey>() == 16);
     assert!(size_of::<AgentOwner>() == 8);
+    assert!(size_of::<HolderKey>() == 16);
+    assert!(size_of::<Holder>() == 12);
     assert!(size_of::<Served>() == 8);
     assert!(size_of::<Punted>() == 16 + PUNT_FRAME);
 };

@@ -1,6 +1,8 @@
 //! The tables that the rules consult: BPF maps in the kernel, ordinary collections in the daemon.
 
-use crate::abi::{Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, Port, PortKey};
+use crate::abi::{
+    Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey,
+};
 
 /// What is known of a server group when a request is about to be sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,12 @@ pub trait Env {
     fn owner(&self, key: AgentKey) -> Option<AgentOwner>;
     /// The interface that a client was last heard on. Only the daemon knows.
     fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32>;
+    /// Who offered or gave an address.
+    fn holder(&self, key: HolderKey) -> Option<Holder>;
+    /// Remembers it.
+    fn hold(&self, key: HolderKey, holder: Holder);
+    /// The mask of a server in a group, 0 when it is not in it.
+    fn server_of(&self, group: u32, address: [u8; 4]) -> u32;
     /// Whether one more request may be relayed now from an interface that is limited to `rate` a second.
     fn admit(&self, interface: u32, rate: u32) -> bool;
 }

@@ -14,6 +14,8 @@
 //! | `options` | the bounded walk over DHCP options |
 //! | `request`, `reply` | the two rewrites |
 //! | `delivery` | where a reply goes (RFC 2131 section 4.1, RFC 1542 section 5.4) |
+//! | `affinity` | which server a message about a lease goes to |
+//! | `agent` | option 82 as it is inserted and recognised |
 //! | `copy` | what makes one server's copy differ from another's |
 //! | `rate` | the token bucket of an interface |
 //! | `verdict` | what is done with a frame, and why |
@@ -27,6 +29,7 @@
 extern crate std;
 
 pub mod abi;
+mod affinity;
 pub mod agent;
 pub mod checksum;
 mod copy;

@@ -9,7 +9,7 @@ use crate::headers::Datagram;
 use crate::packet::{HEADERS, Packet};
 use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, udp};
-use crate::{Env, Frame, Reason, Sum, Verdict, overload};
+use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload};
 use recognise::{Removed, recognise};
 
 #[inline(always)]
@@ -32,6 +32,7 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     if F::HAS_SLOW_PATH && HEADERS + len > interface.mtu as usize {
         return Err(Reason::EgressMtu);
     }
+    affinity::learn(frame, env, packet, interface, index);
     frame.observe(&packet.seen(index));
     let l3 = make_room(frame, packet, interface, len).ok_or(Reason::NoRoom)?;
     let sum = reshape(frame, packet, &removed, len, l3).ok_or(Reason::NoRoom)?;

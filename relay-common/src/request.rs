@@ -9,7 +9,7 @@ use crate::packet::{HEADERS, Packet};
 use crate::verdict::remark;
 use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, ipv4, udp};
-use crate::{Env, Frame, Reason, Sum, Verdict, overload};
+use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload};
 
 /// What becomes of option 82: nothing.
 const KEEP: usize = 0;
@@ -46,6 +46,11 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     if route.ready & servers == 0 {
         return Err(Reason::NoNextHop);
     }
+    // A server that cannot be reached is not asked alone.
+    let holder =
+        if direct { affinity::servers(frame, env, packet, interface, secs) & route.ready } else { 0 };
+    let servers = frame.opaque(if holder == 0 { servers } else { holder } as usize) as u32;
+    remarks |= frame.opaque(if holder == 0 { 0 } else { remark::TO_HOLDER } as usize) as u32;
     if interface.rate != 0 && !env.admit(index, interface.rate) {
         return Err(Reason::RateLimited);
     }

@@ -153,4 +153,6 @@ pub mod remark {
     pub const OPTION82_LEFT_OUT: u32 = 1;
     /// `secs` was in the wrong byte order.
     pub const SWAPPED_SECS: u32 = 2;
+    /// It goes to the server of the lease alone.
+    pub const TO_HOLDER: u32 = 4;
 }

@@ -37,6 +37,9 @@ pub(crate) fn request(interface: u32, message: u8, remarks: u32) {
         if remarks & remark::SWAPPED_SECS != 0 {
             counters.swapped_secs += 1;
         }
+        if remarks & remark::TO_HOLDER != 0 {
+            counters.to_holder += 1;
+        }
     });
 }
 

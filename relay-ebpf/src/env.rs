@@ -2,14 +2,16 @@
 
 use relay_common::{
     Env, Route,
-    abi::{Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, Port, PortKey, Slot},
+    abi::{
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey, Slot,
+    },
 };
 
 use crate::{
     clock,
     frame::forgotten,
     loops,
-    maps::{ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, BUCKETS, INTERFACES, PORTS, SLOTS, UNTAGGED},
+    maps::{ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, BUCKETS, HOLDERS, INTERFACES, PORTS, SLOTS, UNTAGGED},
 };
 
 /// The tables of the kernel.
@@ -66,6 +68,24 @@ impl Env for Maps {
     #[inline(always)]
     fn client(&self, _xid: [u8; 4], _chaddr: [u8; 16]) -> Option<u32> {
         None
+    }
+
+    #[inline(always)]
+    fn holder(&self, key: HolderKey) -> Option<Holder> {
+        // SAFETY: another CPU may replace the value meanwhile; either is an answer, and it is copied out.
+        unsafe { HOLDERS.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn hold(&self, key: HolderKey, holder: Holder) {
+        // A full map makes room itself; what cannot be remembered goes to all servers.
+        let _ = HOLDERS.insert(key, holder, 0);
+    }
+
+    #[inline(always)]
+    fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {
+        let Some((slot, _)) = published(group) else { return 0 };
+        loops::server_of(slot, u32::from_ne_bytes(address))
     }
 
     #[inline(always)]

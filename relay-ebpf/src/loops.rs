@@ -4,11 +4,11 @@
 //! Arguments are the context and plain numbers, about which nothing is assumed; failure is [`FAILED`].
 
 use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
-use relay_common::{Frame as _, Options, Reason, Sum, agent, checksum, shift};
+use relay_common::{Frame as _, Options, Reason, Sum, abi::MAX_SERVERS, agent, checksum, shift};
 
 use crate::{
     frame::{XdpFrame, forgotten},
-    maps::{AGENTS, SLOTS},
+    maps::{AGENTS, SERVERS, SLOTS},
 };
 
 /// No result has all its bits set: sums are folded, and a hash that happens to be so is one that matches nothing.
@@ -102,6 +102,22 @@ pub(crate) extern "C" fn waiting(slot: u32, secs: u32) -> u32 {
         waiting = forgotten(waiting);
     }
     waiting as u32
+}
+
+/// The mask of the server of a slot that has this address, in the order of the packet; 0 when none has.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn server_of(slot: u32, address: u32) -> u32 {
+    let mut found = 0;
+    for index in 0..MAX_SERVERS as u32 {
+        if let Some(server) = SERVERS.get(slot * MAX_SERVERS as u32 + index)
+            && u32::from_ne_bytes(server.address) == address
+        {
+            found = 1 << index;
+        }
+        found = forgotten(found);
+    }
+    found as u32
 }
 
 /// [`Options::walk`]; what it finds is left in the notes of this CPU.

@@ -4,14 +4,14 @@
 //! daemon sets the real ones when it loads the object.
 
 use aya_ebpf::{
-    btf_maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, PerCpuArray, RingBuf},
+    btf_maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
     macros::btf_map,
 };
 use relay_common::{
     Bucket, Options,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, Counters, Interface, MAX_SERVERS, Port, PortKey,
-        Punted, Served, Server, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Counters, Holder, HolderKey, Interface,
+        MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
     },
     event::Event,
 };
@@ -102,3 +102,7 @@ pub(crate) static EVENTS: RingBuf<Event, 4_194_304> = RingBuf::new();
 /// DISCOVERs, 1 MiB, apart from the others: a flood of them takes no room from those that clients' leases depend on.
 #[btf_map]
 pub(crate) static DISCOVERS: RingBuf<Event, 1_048_576> = RingBuf::new();
+
+/// Who offered or gave an address to a client: 65,536 clients, of which the longest silent are forgotten first.
+#[btf_map]
+pub(crate) static HOLDERS: LruHashMap<HolderKey, Holder, 65_536> = LruHashMap::new();

@@ -14,4 +14,4 @@ pub mod selftest;
 
 pub use attach::{Attachment, Mode};
 pub use error::FastPathError;
-pub use object::{EventRings, Object, Sizes};
+pub use object::{Abi, EventRings, Object, Sizes};

@@ -6,6 +6,7 @@ pub mod control;
 pub mod daemon;
 pub mod fastpath;
 pub mod features;
+pub mod holders;
 pub mod logging;
 pub mod nexthop;
 pub mod option82;

@@ -15,7 +15,7 @@ use relay_common::{
 use crate::{
     config::{
         ResolvedConfig,
-        domain::{Policy, UdpChecksum},
+        domain::{Affinity, Policy, UdpChecksum},
         resolved::{ResolvedInterface, ResolvedOption82, Vrf},
     },
     nexthop::{HostView, NextHop, Resolution, Snapshot, Target},
@@ -137,6 +137,9 @@ fn client_port(
     let mut flags = 0;
     if let Some(option82) = &interface.option82 {
         flags |= option82_flags(option82);
+        if option82.server_id_override && group.is_some_and(|group| group.affinity == Affinity::Auto) {
+            flags |= flag::AFFINITY;
+        }
         let encoded = Encoded::new(option82, interface.address);
         if let Some(agent) = encoded.agent() {
             flags |= flag::OPTION82;

@@ -21,7 +21,10 @@ use aya::maps::{MapData, RingBuf};
 pub use relay::Relayer;
 pub use state::{State, View};
 
-use crate::socket::{PortSocket, SocketError};
+use crate::{
+    holders::Holders,
+    socket::{PortSocket, SocketError},
+};
 use worker::{Change, Worker};
 
 /// The running slow path; dropping it ends the thread.
@@ -34,8 +37,13 @@ pub struct SlowPath {
 impl SlowPath {
     /// Starts the thread in the network namespace of the calling one. `groups` are the VRF devices of the server
     /// groups, in their order.
-    pub fn start(state: Arc<State>, groups: &[Option<String>], dscp: u8) -> Result<Self, SocketError> {
-        let relayer = Relayer::new(Arc::clone(&state), groups, dscp)?;
+    pub fn start(
+        state: Arc<State>,
+        holders: Holders,
+        groups: &[Option<String>],
+        dscp: u8,
+    ) -> Result<Self, SocketError> {
+        let relayer = Relayer::new(Arc::clone(&state), holders, groups, dscp)?;
         let failed = |error| SocketError::system("slow path", "make a socket pair", error);
         let (waker, woken) = UnixStream::pair().map_err(failed)?;
         woken.set_nonblocking(true).map_err(failed)?;

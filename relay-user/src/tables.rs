@@ -5,8 +5,10 @@ use std::{cell::RefCell, collections::BTreeMap, net::Ipv4Addr, time::Instant};
 
 use relay_common::{
     Bucket, Env, Route,
-    abi::{Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, Port, PortKey},
+    abi::{Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey},
 };
+
+use crate::holders::Holders;
 
 /// Where a server's copies go while its next hop is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,7 @@ pub struct HostEnv<'a> {
     tables: &'a Tables,
     buckets: &'a RefCell<BTreeMap<u32, Bucket>>,
     clients: ClientLookup<'a>,
+    holders: &'a Holders,
     start: Instant,
 }
 
@@ -104,9 +107,10 @@ impl<'a> HostEnv<'a> {
         tables: &'a Tables,
         buckets: &'a RefCell<BTreeMap<u32, Bucket>>,
         clients: ClientLookup<'a>,
+        holders: &'a Holders,
         start: Instant,
     ) -> Self {
-        Self { tables, buckets, clients, start }
+        Self { tables, buckets, clients, holders, start }
     }
 }
 
@@ -141,6 +145,19 @@ impl Env for HostEnv<'_> {
 
     fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32> {
         (self.clients)(xid, chaddr)
+    }
+
+    fn holder(&self, key: HolderKey) -> Option<Holder> {
+        self.holders.get(key)
+    }
+
+    fn hold(&self, key: HolderKey, holder: Holder) {
+        self.holders.set(key, holder);
+    }
+
+    fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {
+        let group = self.tables.groups.get(group as usize);
+        group.map_or(0, |group| group.mask(|server| server.address.octets() == address))
     }
 
     fn admit(&self, interface: u32, rate: u32) -> bool {

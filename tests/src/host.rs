@@ -5,7 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use relay_common::abi::{
-    Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, Port, PortKey, Server, flag,
+    Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey, Server,
+    flag,
 };
 use relay_common::{Bucket, Env, Route, SliceFrame, Verdict, address_copy, ingress};
 
@@ -131,6 +132,16 @@ impl Env for Maps {
 
     fn client(&self, _xid: [u8; 4], _chaddr: [u8; 16]) -> Option<u32> {
         None
+    }
+
+    fn holder(&self, _key: HolderKey) -> Option<Holder> {
+        None
+    }
+
+    fn hold(&self, _key: HolderKey, _holder: Holder) {}
+
+    fn server_of(&self, _group: u32, _address: [u8; 4]) -> u32 {
+        0
     }
 
     fn admit(&self, interface: u32, rate: u32) -> bool {

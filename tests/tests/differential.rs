@@ -15,6 +15,7 @@ use relay_tests::kernel::{self, Kernel};
 use relay_tests::lab::report_dir;
 use relay_tests::oracle::world::{C0, World};
 use relay_tests::rules;
+use relay_user::holders::Holders;
 use relay_user::tables::{HostEnv, Tables};
 
 const SEED: u64 = 0x2026_0c5d_7e11_4a52;
@@ -36,7 +37,11 @@ impl Pair {
 
     fn host(&self, frame: &[u8], device: u32) -> Outcome {
         let buckets = RefCell::new(BTreeMap::new());
-        host::run(&HostEnv::new(&self.tables, &buckets, &|_, _| None, self.start), frame, device)
+        host::run(
+            &HostEnv::new(&self.tables, &buckets, &|_, _| None, &Holders::new(None), self.start),
+            frame,
+            device,
+        )
     }
 
     /// Runs both and compares; a difference ends the test with a report.

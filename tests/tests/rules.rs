@@ -13,6 +13,7 @@ use relay_tests::kernel::report::report;
 use relay_tests::kernel::{self, Kernel};
 use relay_tests::oracle::world::World;
 use relay_tests::rules::{self, Expect};
+use relay_user::holders::Holders;
 use relay_user::tables::HostEnv;
 
 const DISCOVER: &[u8] = &[53, 1, 1, 255];
@@ -35,7 +36,8 @@ fn every_case_comes_out_in_the_kernel_as_on_the_host_or_is_left_to_the_slow_path
             let frame = case.spec.frame();
             let run = kernel.run(&frame, case.spec.device).expect("the kernel runs the program");
             let buckets = RefCell::new(BTreeMap::new());
-            let env = HostEnv::new(&tables, &buckets, &|_, _| None, Instant::now());
+            let holders = Holders::new(None);
+            let env = HostEnv::new(&tables, &buckets, &|_, _| None, &holders, Instant::now());
             let outcome = host::run(&env, &frame, case.spec.device);
             let problem = match compare(&tables, &frame, &run, &outcome) {
                 Ok(did) => expected(did, &case).err(),

@@ -65,6 +65,10 @@ pub mod option {
     pub const OVERLOAD: u8 = 52;
     /// DHCP message type (RFC 2132 section 9.6).
     pub const MESSAGE_TYPE: u8 = 53;
+    /// Requested IP address (RFC 2132 section 9.1).
+    pub const REQUESTED: u8 = 50;
+    /// Server identifier (RFC 2132 section 9.7).
+    pub const SERVER_ID: u8 = 54;
     /// Largest message the client accepts (RFC 2132 section 9.10).
     pub const MAX_MESSAGE: u8 = 57;
     /// Relay agent information (RFC 3046).
@@ -101,6 +105,12 @@ pub mod agent {
 pub mod message {
     /// No option 53: plain BOOTP.
     pub const BOOTP: u8 = 0;
+    /// DHCPOFFER.
+    pub const OFFER: u8 = 2;
+    /// DHCPREQUEST.
+    pub const REQUEST: u8 = 3;
+    /// DHCPACK.
+    pub const ACK: u8 = 5;
     /// DHCPNAK.
     pub const NAK: u8 = 6;
 }

@@ -45,7 +45,10 @@ fn relayed(interfaces: &[InterfaceStats]) -> Table<6> {
         ("FAST PATH", Align::Right),
         ("SLOW PATH", Align::Right),
     ]);
-    for InterfaceStats { name, vlan, requests, replies, option82_left_out, swapped_secs, .. } in interfaces {
+    for InterfaceStats {
+        name, vlan, requests, replies, option82_left_out, swapped_secs, to_holder, ..
+    } in interfaces
+    {
         for (toward, counts) in [("servers", requests), ("clients", replies)] {
             for (message, Count { fast, slow }) in in_order(MESSAGE_NAMES.iter().copied(), counts) {
                 table.row([
@@ -58,8 +61,11 @@ fn relayed(interfaces: &[InterfaceStats]) -> Table<6> {
                 ]);
             }
         }
-        let remarks =
-            [("without option 82: too long", option82_left_out), ("secs in wrong order", swapped_secs)];
+        let remarks = [
+            ("without option 82: too long", option82_left_out),
+            ("secs in wrong order", swapped_secs),
+            ("to the lease's server", to_holder),
+        ];
         for (remark, Count { fast, slow }) in remarks.into_iter().filter(|(_, count)| !count.is_zero()) {
             table.row([
                 name.clone(),

@@ -192,6 +192,8 @@ pub struct InterfaceStats {
     pub option82_left_out: Count,
     /// Requests whose `secs` was in the wrong byte order.
     pub swapped_secs: Count,
+    /// Requests that went to the server of the lease alone.
+    pub to_holder: Count,
     /// Frames not relayed by the path that looked at them, by reason.
     pub reasons: BTreeMap<String, Count>,
 }

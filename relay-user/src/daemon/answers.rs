@@ -98,6 +98,7 @@ impl Answers {
                 replies: messages(|slot| both.count(|counters| counters.replies[slot])),
                 option82_left_out: both.count(|counters| counters.option82_left_out),
                 swapped_secs: both.count(|counters| counters.swapped_secs),
+                to_holder: both.count(|counters| counters.to_holder),
                 reasons: both.reasons(),
             });
         }

@@ -9,6 +9,7 @@ use super::DaemonError;
 use crate::{
     config::{FastPath, ResolvedConfig, XdpMode},
     fastpath::{Attachment, FastPathError, Mode, Object, Sizes, counters::Reader, selftest},
+    holders::Holders,
     nexthop::Snapshot,
     plan::{self, Plan},
     slowpath::{SlowPath, State, View},
@@ -47,7 +48,7 @@ impl Paths {
         redirects: &Redirects,
     ) -> Result<Self, DaemonError> {
         let wanted = config.relay.fast_path;
-        let (fast, note) = match wanted {
+        let (mut fast, note) = match wanted {
             FastPath::Off => (None, None),
             FastPath::Require => (Some(Fast::load(&config)?), None),
             FastPath::Prefer => match Fast::load(&config) {
@@ -61,7 +62,8 @@ impl Paths {
         let state = Arc::new(State::default());
         let groups: Vec<_> =
             config.groups.iter().map(|group| group.vrf.as_ref().map(|vrf| vrf.name.clone())).collect();
-        let slow = SlowPath::start(Arc::clone(&state), &groups, config.relay.dscp)?;
+        let holders = Holders::new(fast.as_mut().and_then(|fast| fast.object.take_holders()));
+        let slow = SlowPath::start(Arc::clone(&state), holders, &groups, config.relay.dscp)?;
         let mut paths =
             Self { config, state, plan: Plan::default(), slow, listening: BTreeSet::new(), fast, note };
         if let Some(ring) = paths.fast.as_mut().and_then(|fast| fast.object.take_punted()) {

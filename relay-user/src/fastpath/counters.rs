@@ -36,6 +36,7 @@ pub fn add(mut sum: Counters, more: &Counters) -> Counters {
     sum.punts_lost += more.punts_lost;
     sum.option82_left_out += more.option82_left_out;
     sum.swapped_secs += more.swapped_secs;
+    sum.to_holder += more.to_holder;
     sum.events_lost += more.events_lost;
     sum
 }

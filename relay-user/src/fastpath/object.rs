@@ -11,6 +11,8 @@ use relay_common::abi::{
     Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, MAX_SERVERS, Port, PortKey, Server, Slot,
 };
 
+use crate::holders::KernelMap;
+
 use super::{FastPathError, capabilities, counters::Reader, pins::Pins};
 
 /// The object that `build.rs` made.
@@ -70,6 +72,7 @@ pub struct Object {
     counters: Arc<Reader>,
     punted: Option<RingBuf<MapData>>,
     events: Option<EventRings>,
+    holders: Option<KernelMap>,
     _pins: Option<Pins>,
 }
 
@@ -128,6 +131,7 @@ impl Object {
             owners: map(&mut ebpf, "AGENT_OWNERS")?,
             counters: Arc::new(map(&mut ebpf, "counters")?),
             punted: Some(map(&mut ebpf, "PUNTED")?),
+            holders: Some(map(&mut ebpf, "HOLDERS")?),
             events: Some(EventRings {
                 discovers: map(&mut ebpf, "DISCOVERS")?,
                 others: map(&mut ebpf, "EVENTS")?,
@@ -151,6 +155,11 @@ impl Object {
     /// The ring of copies that the daemon has to send; once.
     pub fn take_punted(&mut self) -> Option<RingBuf<MapData>> {
         self.punted.take()
+    }
+
+    /// Who offered or gave an address to a client; once.
+    pub fn take_holders(&mut self) -> Option<KernelMap> {
+        self.holders.take()
     }
 
     /// The rings of `relay_common::event::Event`, one record for every message that is relayed or passes; once.

@@ -17,6 +17,7 @@ use relay_common::{
 
 use super::{State, recent::Recent, state::View};
 use crate::{
+    holders::Holders,
     quota::Quota,
     socket::{FrameSender, Received, ServerSocket, SocketError, normalise::normalise},
     tables::{HostEnv, ServerState},
@@ -35,6 +36,7 @@ pub struct Relayer {
     server_sockets: BTreeMap<Option<String>, ServerSocket>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
     recent: Recent,
+    holders: Holders,
     start: Instant,
     refusals: Quota<&'static str>,
     failures: Quota<String>,
@@ -43,7 +45,12 @@ pub struct Relayer {
 }
 
 impl Relayer {
-    pub(super) fn new(state: Arc<State>, groups: &[Option<String>], dscp: u8) -> Result<Self, SocketError> {
+    pub(super) fn new(
+        state: Arc<State>,
+        holders: Holders,
+        groups: &[Option<String>],
+        dscp: u8,
+    ) -> Result<Self, SocketError> {
         let mut server_sockets = BTreeMap::new();
         for vrf in groups {
             if !server_sockets.contains_key(vrf) {
@@ -56,6 +63,7 @@ impl Relayer {
             server_sockets,
             buckets: RefCell::default(),
             recent: Recent::default(),
+            holders,
             start: Instant::now(),
             refusals: Quota::default(),
             failures: Quota::default(),
@@ -81,13 +89,14 @@ impl Relayer {
         self.scratch = frame;
         let mut frame = SliceFrame::new(&mut buffer, SliceFrame::HEADROOM, end);
         let clients = |xid, chaddr| self.recent.interface(xid, chaddr);
-        let env = HostEnv::new(&view.tables, &self.buckets, &clients, self.start);
+        let env = HostEnv::new(&view.tables, &self.buckets, &clients, &self.holders, self.start);
         match ingress(&mut frame, &env, received.ifindex) {
             Verdict::ToServers { interface, group, message, servers, remarks } => {
                 self.state.count(interface, |c| {
                     c.requests[message_slot(message)] += 1;
                     c.option82_left_out += u64::from(remarks & remark::OPTION82_LEFT_OUT != 0);
                     c.swapped_secs += u64::from(remarks & remark::SWAPPED_SECS != 0);
+                    c.to_holder += u64::from(remarks & remark::TO_HOLDER != 0);
                 });
                 self.heard(frame.octets(), interface);
                 self.copies(view, group, servers, frame.octets());

@@ -116,6 +116,7 @@ pub(crate) fn stats() -> Stats {
         replies: model::messages(|_| Count::default()),
         option82_left_out: Count::default(),
         swapped_secs: Count::default(),
+        to_holder: Count::default(),
         reasons: model::reasons(|_| Count::default()),
     };
     Stats {

@@ -1,0 +1,115 @@
+//! Which server of a group a message about a lease goes to, when clients know the servers under one name: ours (RFC 5107).
+//!
+//! Without an override a client names its server in option 54, and the others of the group know that they are not meant.
+//! With it every server is "ours", and a server that never made the offer is asked for it. So the relay remembers who
+//! offered or gave an address, and asks that server alone: once. A second message (the copy stayed without an answer), a
+//! client that has tried for a while, a broadcast rebind and anything unknown goes to all, as RFC 2131 wants it.
+
+use crate::abi::{Holder, HolderKey, Interface, flag};
+use crate::packet::Packet;
+use crate::wire::bootp::{self, message, option};
+use crate::wire::{eth, ipv4};
+use crate::{Env, Frame};
+
+/// The servers that a request goes to, as a mask; 0 when it is all.
+#[inline(always)]
+pub(crate) fn servers<F: Frame, E: Env>(
+    frame: &F,
+    env: &E,
+    packet: &Packet,
+    interface: &Interface,
+    secs: u16,
+) -> u32 {
+    if interface.flags & flag::AFFINITY == 0 || packet.options.message != message::REQUEST {
+        return 0;
+    }
+    match asked_for(frame, packet, secs) {
+        Some((address, xid)) => holder(frame, env, packet, interface, address, xid).unwrap_or(0),
+        None => 0,
+    }
+}
+
+/// The address that a request is about, if its state is one in which one server is meant (RFC 2131 section 4.3.2), and the
+/// `xid` of the offer when it answers one.
+#[inline(always)]
+fn asked_for<F: Frame>(frame: &F, packet: &Packet, secs: u16) -> Option<([u8; 4], Option<[u8; 4]>)> {
+    let at = frame.offset(packet.message());
+    let ciaddr = frame.read::<4>(at + bootp::CIADDR)?;
+    if ciaddr != ipv4::UNSPECIFIED {
+        // Renewing is by unicast, rebinding by broadcast.
+        let first = packet.destination != ipv4::BROADCAST && secs == 0;
+        return first.then_some((ciaddr, None));
+    }
+    // Selecting names a server, rebooting does not.
+    frame.noted_option(option::SERVER_ID)?;
+    match frame.read::<6>(frame.noted_option(option::REQUESTED)?)? {
+        [_, 4, a, b, c, d] => Some(([a, b, c, d], Some(frame.read(at + bootp::XID)?))),
+        _ => None,
+    }
+}
+
+/// The server that offered or gave the address, noted as asked; `None` when there is no one, or it has been asked already.
+#[inline(always)]
+fn holder<F: Frame, E: Env>(
+    frame: &F,
+    env: &E,
+    packet: &Packet,
+    interface: &Interface,
+    address: [u8; 4],
+    xid: Option<[u8; 4]>,
+) -> Option<u32> {
+    let key = key(frame, packet, packet.port.interface, address)?;
+    let found = env.holder(key)?;
+    if found.asked != 0 || found.server == ipv4::UNSPECIFIED || xid.is_some_and(|xid| xid != found.xid) {
+        return None;
+    }
+    let server = env.server_of(interface.group, found.server);
+    if server == 0 {
+        return None;
+    }
+    env.hold(key, Holder { asked: 1, ..found });
+    Some(server)
+}
+
+/// Remembers who sent a reply, if it offers or gives an address.
+#[inline(always)]
+pub(crate) fn learn<F: Frame, E: Env>(
+    frame: &F,
+    env: &E,
+    packet: &Packet,
+    interface: &Interface,
+    index: u32,
+) {
+    let kind = packet.options.message;
+    if interface.flags & flag::AFFINITY == 0 || (kind != message::OFFER && kind != message::ACK) {
+        return;
+    }
+    let at = frame.offset(packet.message());
+    let (Some(xid), Some(yiaddr)) = (frame.read::<4>(at + bootp::XID), frame.read::<4>(at + bootp::YIADDR))
+    else {
+        return;
+    };
+    if yiaddr == ipv4::UNSPECIFIED {
+        return;
+    }
+    let Some(key) = key(frame, packet, index, yiaddr) else { return };
+    let mut server = packet.source;
+    // Two servers that offer one address in one dialogue: whoever is chosen, the other must hear it.
+    if kind == message::OFFER
+        && let Some(before) = env.holder(key)
+        && before.xid == xid
+        && before.server != server
+    {
+        server = ipv4::UNSPECIFIED;
+    }
+    env.hold(key, Holder { server, xid, asked: 0 });
+}
+
+/// `None` for clients without an Ethernet address.
+#[inline(always)]
+fn key<F: Frame>(frame: &F, packet: &Packet, interface: u32, address: [u8; 4]) -> Option<HolderKey> {
+    let at = frame.offset(packet.message());
+    let [_, hlen] = frame.read::<2>(at + bootp::HTYPE)?;
+    let chaddr = frame.read::<{ eth::ADDRESS_LEN }>(at + bootp::CHADDR)?;
+    (hlen as usize == eth::ADDRESS_LEN).then_some(HolderKey { interface, address, chaddr, zero: 0 })
+}
