@@ -110,7 +110,7 @@ fn none_left<E: Env>(env: &E, packet: &Packet, index: u32) -> Removed {
 
 /// The client table's answer for a giaddr that several interfaces have.
 #[inline(always)]
-fn client<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet, giaddr: [u8; 4]) -> Result<u32, Reason> {
+fn client<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) -> Result<u32, Reason> {
     if F::HAS_SLOW_PATH {
         return Err(Reason::NoCircuitId);
     }
