@@ -10,6 +10,7 @@ pub mod dhcpd;
 pub mod dhcrelay;
 pub mod failover;
 pub mod install;
+pub mod kea;
 pub mod udhcpc;
 
 pub use client::Client;
@@ -18,6 +19,7 @@ pub use dhcpcd::Dhcpcd;
 pub use dhcpd::Dhcpd;
 pub use dhcrelay::Dhcrelay;
 pub use failover::FailoverPair;
+pub use kea::Kea;
 pub use udhcpc::Udhcpc;
 
 use std::time::Duration;

@@ -23,11 +23,14 @@ pub const PACKAGES: &[&str] = &[
     "isc-dhcp-client",
     "isc-dhcp-relay",
     "isc-dhcp-server",
+    "kea-common",
+    "kea-dhcp4-server",
     "udhcpc",
 ];
 
 /// The programs taken from them, for the check that every library is there.
-const PROGRAMS: &[&str] = &["busybox", "dhclient", "dhcp-helper", "dhcpcd", "dhcpd", "dhcrelay", "dnsmasq"];
+const PROGRAMS: &[&str] =
+    &["busybox", "dhclient", "dhcp-helper", "dhcpcd", "dhcpd", "dhcrelay", "dnsmasq", "kea-dhcp4"];
 
 /// The unpacked programs.
 pub struct Peers {
