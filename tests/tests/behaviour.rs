@@ -8,22 +8,23 @@
 //! | row | where |
 //! | --- | --- |
 //! | 13, one server without a next hop must not stop the others | `nexthops.rs`; 32 servers: `fanout.rs` |
-//! | 13, 24, servers in several VRFs, a server of the wrong VRF | `vm_vrf.rs` (needs VRF devices) |
+//! | 13, 24, servers in several VRFs | `vm_vrf.rs` (needs VRF devices) |
 //! | 15, a renewal to the real server that the host routes on | `chains.rs`, `e2e.rs` |
-//! | 20, a tag that the driver keeps beside the frame | `vm_vrf.rs` (needs 802.1Q devices) |
+//! | 34, which server gets a renewal | `affinity.rs` |
 //! | 35, duplicates of two servers in failover behind two relays | `e2e.rs` |
 //!
-//! Rows that are not there yet, because what they ask for is not:
+//! Rows that are not there yet, because what they ask for is not, or no machine to try it on:
 //!
 //! | row | what is missing |
 //! | --- | --- |
 //! | 14, second half | a source port other than 67 (RFC 8357): the relay always sends from 67 |
 //! | 16, second half | only the active of several relays relays (VRRP) |
 //! | 19 | smart relay |
+//! | 20, third part | a driver that keeps the tag beside the frame |
 //! | 21 | interfaces that lose their address or their VRF while the relay runs; `vm_vrf.rs` has the VRF |
 //! | 23, first half | a limit for each client; a flood of one client is held back with its interface |
+//! | 24, second half | a configured server's address in the wrong VRF |
 //! | 26, in the XDP modes | the interface of a client that only the fast path has heard |
-//! | 34, second half | server affinity |
 
 #![allow(clippy::unwrap_used, reason = "a test panics; clippy exempts only the functions marked #[test]")]
 

@@ -72,7 +72,7 @@ fn lives(
     scene.replies_had_option82();
     scene.the_right_path_relayed();
     scene.server_saw_circuit_ids();
-    scene.from_the_relay()
+    scene.sent_by_the_relay()
 }
 
 /// The frames at the server are the same in all modes.
@@ -166,7 +166,7 @@ fn through_the_relay(mode: Mode) -> BTreeSet<Vec<u8>> {
     }
     scene.replies_had_option82();
     scene.the_right_path_relayed();
-    scene.from_the_relay()
+    scene.sent_by_the_relay()
 }
 
 #[test]

@@ -185,7 +185,7 @@ impl Scene {
 
     /// All requests at the server and all offers at the clients that come from the relay, without what differs from run
     /// to run.
-    pub(crate) fn from_the_relay(&self) -> BTreeSet<Vec<u8>> {
+    pub(crate) fn sent_by_the_relay(&self) -> BTreeSet<Vec<u8>> {
         let offers = (0..self.clients.len())
             .flat_map(|port| self.at_client(port))
             .filter(|(way, packet)| *way == Direction::Incoming && Step::of(packet) == Some(Step::Offer));
@@ -274,9 +274,8 @@ impl Scene {
     /// The server says so itself.
     pub(crate) fn server_saw_circuit_ids(&self) {
         let log = self.log();
-        for port in 0..self.clients.len() {
+        for (port, remote) in RELAY_MACS.iter().enumerate() {
             let circuit = format!("eth{port}.0");
-            let remote = RELAY_MACS[port];
             let wanted = match self.kind {
                 ServerKind::Isc => format!("agent {circuit} {remote}"),
                 ServerKind::Kea => format!("on-{circuit}"),
