@@ -10,6 +10,21 @@ pub mod cost;
 pub mod server;
 pub mod vrfs;
 
+use anyhow::Result;
+
+use crate::lab::Namespace;
+
 pub use circuit::Circuit;
 pub use clients::every_client_gets_its_own_reply;
 pub use server::Server;
+
+/// Carries out many commands of `ip`, one a line: a process for each takes minutes.
+///
+/// # Errors
+/// The first command that fails, in the words of `ip`.
+pub fn batch(host: &Namespace, commands: &str) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("commands");
+    std::fs::write(&file, commands)?;
+    host.run(&format!("ip -batch {}", file.display())).map(drop)
+}

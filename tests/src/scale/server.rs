@@ -20,6 +20,24 @@ const RELAY_INFORMATION: u8 = 82;
 const SERVER_IDENTIFIER: u8 = 54;
 const OFFER: u8 = 2;
 
+/// What a server sends back of option 82.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// All of it (RFC 3046 section 2.2).
+    Whole,
+    /// The first sub-option, which is the circuit-id, alone: without link selection, for example.
+    FirstSubOption,
+}
+
+impl Echo {
+    fn of(self, value: &[u8]) -> &[u8] {
+        match (self, value) {
+            (Self::FirstSubOption, [_, length, ..]) => &value[..2 + usize::from(*length)],
+            _ => value,
+        }
+    }
+}
+
 /// A request as it arrived, and the port it arrived on (its place in the list).
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -36,7 +54,7 @@ pub struct Server {
 
 impl Server {
     /// Answers on these ports of a host as soon as this returns.
-    pub fn start(host: &Namespace, ports: &[String]) -> Result<Self> {
+    pub fn start(host: &Namespace, ports: &[String], echo: Echo) -> Result<Self> {
         let sockets: Vec<PacketSocket> = ports
             .iter()
             .map(|port| PacketSocket::open(host, port, Deliver::Incoming))
@@ -44,7 +62,7 @@ impl Server {
         let (stop, stopped) = UnixStream::pair()?;
         let requests = Arc::new(Mutex::default());
         let kept = Arc::clone(&requests);
-        let thread = thread::spawn(move || answer(&sockets, &stopped, &kept));
+        let thread = thread::spawn(move || answer(&sockets, echo, &stopped, &kept));
         Ok(Self { requests, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -75,7 +93,12 @@ impl Drop for Server {
     }
 }
 
-fn answer(sockets: &[PacketSocket], stopped: &UnixStream, requests: &Mutex<Vec<Request>>) -> Result<()> {
+fn answer(
+    sockets: &[PacketSocket],
+    echo: Echo,
+    stopped: &UnixStream,
+    requests: &Mutex<Vec<Request>>,
+) -> Result<()> {
     loop {
         let mut ready = vec![PollFd::new(stopped.as_fd(), PollFlags::POLLIN)];
         ready.extend(sockets.iter().map(|socket| PollFd::new(socket.as_ref().as_fd(), PollFlags::POLLIN)));
@@ -86,7 +109,7 @@ fn answer(sockets: &[PacketSocket], stopped: &UnixStream, requests: &Mutex<Vec<R
         }
         let ready: Vec<bool> = ready.iter().map(|polled| polled.any().unwrap_or(true)).collect();
         for (port, socket) in sockets.iter().enumerate().filter(|(port, _)| ready[port + 1]) {
-            answer_all(port, socket, requests)?;
+            answer_all(port, socket, echo, requests)?;
         }
         if ready[0] {
             return Ok(());
@@ -94,7 +117,7 @@ fn answer(sockets: &[PacketSocket], stopped: &UnixStream, requests: &Mutex<Vec<R
     }
 }
 
-fn answer_all(port: usize, socket: &PacketSocket, requests: &Mutex<Vec<Request>>) -> Result<()> {
+fn answer_all(port: usize, socket: &PacketSocket, echo: Echo, requests: &Mutex<Vec<Request>>) -> Result<()> {
     loop {
         let frame = match socket.receive() {
             Ok(frame) => frame,
@@ -106,7 +129,7 @@ fn answer_all(port: usize, socket: &PacketSocket, requests: &Mutex<Vec<Request>>
         if packet.udp.destination != 67 || packet.bootp()?.op() != BOOTREQUEST {
             continue;
         }
-        let reply = offer(&packet)?;
+        let reply = offer(&packet, echo)?;
         // Kept before it is answered: who has the answer finds the question here.
         requests.lock().unwrap_or_else(PoisonError::into_inner).push(Request { port, packet });
         socket.send(&reply)?;
@@ -120,7 +143,7 @@ fn answer_all(port: usize, socket: &PacketSocket, requests: &Mutex<Vec<Request>>
 ///
 /// # Errors
 /// When the request is no BOOTP message.
-pub fn offer(request: &Packet) -> Result<Vec<u8>> {
+pub fn offer(request: &Packet, echo: Echo) -> Result<Vec<u8>> {
     let asked = request.bootp()?;
     let mut message = Bootp::new(BOOTREPLY, Some(OFFER), asked.chaddr());
     message.xid = asked.xid();
@@ -130,7 +153,7 @@ pub fn offer(request: &Packet) -> Result<Vec<u8>> {
     let server: Ipv4Addr = request.ip.destination;
     message = message.option(SERVER_IDENTIFIER, &server.octets());
     for (code, value) in asked.options().iter().filter(|(code, _)| *code == RELAY_INFORMATION) {
-        message = message.option(*code, value);
+        message = message.option(*code, echo.of(value));
     }
     let from = (request.ethernet.destination, server);
     let to = (request.ethernet.source, asked.giaddr());

@@ -11,6 +11,7 @@
 //! plan.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use anyhow::{Result, ensure};
 use relay_user::config::host::{Device, DeviceAddress, Machine};
 use relay_user::nexthop::{Address, HostView, Link, NextHop, Resolution, Snapshot, Target, Vlan};
 
-use super::server::Request;
-use super::{Circuit, Server, clients};
+use super::server::{Echo, Request};
+use super::{Circuit, Server, batch, clients};
 use crate::lab::{Lab, Namespace};
 
 /// The port to the clients, and theirs.
@@ -75,26 +76,22 @@ impl Network {
         clients.offload(EDGE, "tx", false)?;
         // As a frame has its tag on a wire, not beside it.
         relay.offload(EDGE, "txvlan", false)?;
-        let mut ports = Vec::new();
-        for vrf in 1..=count {
-            let port = format!("s{vrf}");
-            lab.link(&relay, &port, &servers, &port)?;
-            servers.address(&port, &format!("{SERVER}/24"))?;
-            for command in [
-                format!("ip link add v{vrf} type vrf table {}", TABLES + u32::from(vrf)),
-                format!("ip link set v{vrf} up"),
-                format!("ip link set {port} master v{vrf}"),
-                format!("ip addr add {UPSTREAM}/24 dev {port}"),
-                format!("ip link add link {EDGE} name {EDGE}.{vrf} type vlan id {vrf}"),
-                format!("ip link set {EDGE}.{vrf} master v{vrf}"),
-                format!("ip link set {EDGE}.{vrf} up"),
-                format!("ip addr add {RELAY}/24 dev {EDGE}.{vrf}"),
-            ] {
-                relay.run(&command)?;
-            }
-            ports.push(port);
+        let ports: Vec<String> = (1..=count).map(|vrf| format!("s{vrf}")).collect();
+        let mut commands = String::new();
+        for (vrf, port) in (1..).zip(&ports) {
+            lab.link(&relay, port, &servers, port)?;
+            servers.address(port, &format!("{SERVER}/24"))?;
+            writeln!(commands, "link add v{vrf} type vrf table {}", TABLES + vrf)?;
+            writeln!(commands, "link set v{vrf} up")?;
+            writeln!(commands, "link set {port} master v{vrf}")?;
+            writeln!(commands, "addr add {UPSTREAM}/24 dev {port}")?;
+            writeln!(commands, "link add link {EDGE} name {EDGE}.{vrf} type vlan id {vrf}")?;
+            writeln!(commands, "link set {EDGE}.{vrf} master v{vrf}")?;
+            writeln!(commands, "link set {EDGE}.{vrf} up")?;
+            writeln!(commands, "addr add {RELAY}/24 dev {EDGE}.{vrf}")?;
         }
-        let server = Server::start(&servers, &ports)?;
+        batch(&relay, &commands)?;
+        let server = Server::start(&servers, &ports, Echo::Whole)?;
         Ok(Self { clients, relay, server, count, _servers: servers, _lab: lab })
     }
 
