@@ -75,7 +75,7 @@ impl Options {
                 break;
             };
             let len = len as usize + 2;
-            if at + len > end {
+            if at + len > end || code == option::MESSAGE_TYPE && len != 3 {
                 malformed = true;
                 break;
             }

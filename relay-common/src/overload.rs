@@ -9,6 +9,9 @@ use crate::wire::bootp::{self, option};
 /// message is too short to have the fields.
 pub(crate) fn agents<F: Frame>(frame: &mut F, packet: &Packet, blank: bool) -> Option<usize> {
     let Some(at) = frame.noted_option(option::OVERLOAD) else { return Some(0) };
+    if frame.u8(at + 1)? == 0 {
+        return Some(0);
+    }
     let used = frame.u8(at + 2)?;
     let message = packet.message();
     let mut agents = 0;

@@ -54,13 +54,20 @@ pub(super) fn recognise<F: Frame, E: Env>(
     if giaddr != packet.destination || packet.addressed == 0 {
         return Err(Reason::WrongGiaddr);
     }
+    // The address on the client subnet is for plain BOOTP alone.
+    if packet.addressed != Address::SHARED
+        && packet.options.message != bootp::message::BOOTP
+        && env.interface(packet.addressed).is_none_or(|found| found.giaddr != giaddr)
+    {
+        return Err(Reason::WrongGiaddr);
+    }
     if F::HAS_SLOW_PATH && frame.noted_option(option::OVERLOAD).is_some() {
         return Err(Reason::Overload);
     }
     let options = &packet.options;
     if options.agents == 0 {
         return match packet.addressed {
-            Address::SHARED => client(frame, env, packet).map(|index| (index, Removed::Nothing)),
+            Address::SHARED => client(frame, env, packet).map(|index| (index, none_left(env, packet, index))),
             // There may be one in `file` or `sname` all the same.
             index => {
                 Ok((index, if F::HAS_SLOW_PATH { Removed::Nothing } else { none_left(env, packet, index) }))

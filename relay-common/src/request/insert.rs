@@ -64,8 +64,8 @@ pub(super) fn option82<F: Frame, E: Env>(
     let place = options.end - removed - packet.message();
     let mut wanted = place + len + 1;
     if authenticated {
-        let tail = packet.end().saturating_sub(options.end + 1);
-        wanted += tail;
+        // Without END there is none to move, and none is made.
+        wanted = packet.len - removed + len;
     } else if wanted < packet.len {
         wanted = packet.len;
     }
@@ -101,7 +101,9 @@ pub(super) fn option82<F: Frame, E: Env>(
     let sum = if fits {
         frame.write_agent(packet.split, packet.port.interface, ours, unicast(packet))
     } else {
-        frame.write(packet.split, [option::END]).map(|()| Sum::octet(option::END, 0))
+        // Where END was missing none is made up.
+        let mark = if options.end < packet.end() { option::END } else { option::PAD };
+        frame.write(packet.split, [mark]).map(|()| Sum::octet(mark, 0))
     };
     let sum = sum.ok_or(Reason::NoRoom)?;
     Ok(Message { len: wanted, sum: packet.before.plus(sum.shifted(packet.parity())), left_out: !fits })
@@ -161,6 +163,16 @@ fn rebuild<F: Frame>(
         let tail = frame.len().saturating_sub(place + 1);
         if authenticated {
             frame.grow_tail(usize::from(ours.len))?;
+            let open = place + usize::from(ours.len) == frame.len();
+            let end = frame.len();
+            if open {
+                frame.grow_tail(1)?;
+                frame.write_agent(place, packet.port.interface, ours, unicast(packet))?;
+                frame.shrink_tail(1)?;
+                let len = end - message;
+                let sum = frame.sum(message, len)?;
+                return Some(Message { len, sum, left_out: false });
+            }
             for at in (place + 1..place + 1 + tail).rev() {
                 let octet = frame.u8(at)?;
                 frame.write(at + usize::from(ours.len), [octet])?;
