@@ -2,31 +2,34 @@
 //! table of single cases. The tests run these, and so does the program that the mutants are built into.
 
 pub mod golden;
+pub mod reach;
 
 use std::collections::BTreeMap;
 
-use relay_common::{Class, Verdict};
+use relay_common::{Class, Verdict, remark};
 
 use crate::generate::{Frames, Kind};
 use crate::host::{self, Maps, Outcome};
 use crate::oracle::world::World;
 use crate::oracle::{self, Decision};
 use crate::rules::{self, Expect};
+use reach::Reach;
 
 /// How many frames of each kind came to what.
 pub type Totals = BTreeMap<(Kind, String), usize>;
 
-/// Compares rules and oracle over as many generated frames.
+/// Compares rules and oracle over as many generated frames; what they came to, and by which rules.
 ///
 /// # Errors
 /// The first difference, with the frame.
-pub fn oracle(seed: u64, frames: usize) -> Result<Totals, String> {
+pub fn oracle(seed: u64, frames: usize) -> Result<(Totals, Reach), String> {
     let world = World::new();
     let maps = Maps::new(&world);
     let mut totals = Totals::new();
+    let mut reach = Reach::default();
     for (number, generated) in Frames::new(&world, seed).take(frames).enumerate() {
         let outcome = host::run(&maps, &generated.frame, generated.device);
-        let decision = oracle::decide(&world, generated.device, &generated.frame);
+        let (decision, rules) = oracle::decide(&world, generated.device, &generated.frame);
         agree(&maps, &generated.frame, &outcome, &decision).map_err(|difference| {
             format!(
                 "frame {number} of seed {seed:#x} ({}) on device {}: {difference}\n{}",
@@ -36,8 +39,9 @@ pub fn oracle(seed: u64, frames: usize) -> Result<Totals, String> {
             )
         })?;
         *totals.entry((generated.kind, word(&outcome.verdict))).or_default() += 1;
+        reach.note(rules, !matches!(outcome.verdict, Verdict::Not { .. }));
     }
-    Ok(totals)
+    Ok((totals, reach))
 }
 
 /// Whether rules and oracle agree on one frame.
@@ -56,13 +60,18 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
             }
         }
         (
-            Verdict::ToServers { interface, group, message, .. },
-            Decision::Servers { interface: number, message: kind, copies },
+            Verdict::ToServers { interface, group, message, servers, remarks },
+            Decision::Servers { interface: number, message: kind, left_out, swapped, copies },
         ) => {
             if (interface as usize, message) != (*number, *kind) {
                 return difference("another interface or message type");
             }
-            if maps.copies(group, &outcome.frame) != *copies {
+            let expected = if *left_out { remark::OPTION82_LEFT_OUT } else { 0 }
+                | if *swapped { remark::SWAPPED_SECS } else { 0 };
+            if remarks != expected {
+                return difference("other remarks");
+            }
+            if maps.copies(group, servers, &outcome.frame) != *copies {
                 return difference("other copies");
             }
         }
@@ -101,11 +110,40 @@ pub fn rules() -> Result<usize, String> {
     if failures.is_empty() { Ok(cases.len()) } else { Err(failures.join("\n")) }
 }
 
+/// Runs the table of single cases through the oracle, which was written apart from it; the number of cases.
+///
+/// # Errors
+/// Every case that comes out otherwise.
+pub fn oracle_and_rules() -> Result<usize, String> {
+    let world = World::new();
+    let cases = rules::cases(&world);
+    let failures: Vec<String> = cases
+        .iter()
+        .filter_map(|case| {
+            let (decision, _) = oracle::decide(&world, case.spec.device, &case.spec.frame());
+            let agreed = match (&case.expect, &decision) {
+                (Expect::Server(expected), Decision::Servers { copies, .. }) => same(&copies[0], expected),
+                (Expect::Client(expected), Decision::Client { frame, .. }) => same(frame, expected),
+                (
+                    Expect::Ignored(label)
+                    | Expect::Passed(label)
+                    | Expect::SlowPath(label)
+                    | Expect::Dropped(label),
+                    Decision::Not(reasons),
+                ) if reasons.contains(label) || reasons.contains(&case.slow.unwrap_or(label)) => Ok(()),
+                _ => Err(show(&decision)),
+            };
+            agreed.err().map(|why| format!("{}: {why}", case.name))
+        })
+        .collect();
+    if failures.is_empty() { Ok(cases.len()) } else { Err(failures.join("\n")) }
+}
+
 /// Whether the outcome is what a case expects.
 fn meets(maps: &Maps, frame: &[u8], outcome: &Outcome, expect: &Expect) -> Result<(), String> {
     let (class, label) = match (expect, outcome.verdict) {
-        (Expect::Server(expected), Verdict::ToServers { group, .. }) => {
-            let copies = maps.copies(group, &outcome.frame);
+        (Expect::Server(expected), Verdict::ToServers { group, servers, .. }) => {
+            let copies = maps.copies(group, servers, &outcome.frame);
             return same(&copies[0], expected);
         }
         (Expect::Client(expected), Verdict::ToClient { .. }) => return same(&outcome.frame, expected),
@@ -170,8 +208,9 @@ pub fn hex(octets: &[u8]) -> String {
 fn show(decision: &Decision) -> String {
     match decision {
         Decision::Not(reasons) => format!("not relayed: {}", reasons.join(" or ")),
-        Decision::Servers { interface, message, copies } => {
-            format!("to servers, interface {interface}, type {message}\n{}", hex(&copies[0]))
+        Decision::Servers { interface, message, copies, .. } => {
+            let servers = copies.len();
+            format!("to {servers} servers, interface {interface}, type {message}\n{}", hex(&copies[0]))
         }
         Decision::Client { interface, message, frame } => {
             format!("to client, interface {interface}, type {message}\n{}", hex(frame))

@@ -1,9 +1,12 @@
 //! Frames for the rules, from a seed: the same seed gives the same frames on every machine.
 //!
-//! Standard frames are what clients, servers and relays send, in all the forms that occur. The other kinds are derived
-//! from them, because a frame that is wrong in one place gets further into the rules than noise does.
+//! Standard frames are what clients, servers and relays send, in all the forms that occur, and those with option 82 what
+//! they hardly ever send. The other kinds are derived from these two, because a frame that is wrong in one place gets
+//! further into the rules than noise does.
 
+pub mod agent;
 pub mod damage;
+mod list;
 pub mod random;
 pub mod spec;
 pub mod standard;
@@ -27,7 +30,9 @@ pub fn setting(name: &str, default: u64) -> u64 {
 pub enum Kind {
     /// What a right relay relays.
     Standard,
-    /// Standard, but for one field.
+    /// Sound, with all that makes option 82 hard.
+    Agent,
+    /// One of these two, but for one field.
     NearValid,
     /// Cut off somewhere.
     Truncated,
@@ -39,13 +44,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Standard, Self::NearValid, Self::Truncated, Self::BitFlipped, Self::Random];
+    pub const ALL: [Self; 6] =
+        [Self::Standard, Self::Agent, Self::NearValid, Self::Truncated, Self::BitFlipped, Self::Random];
 
     /// The word used in tables.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Standard => "standard",
+            Self::Agent => "option 82",
             Self::NearValid => "near-valid",
             Self::Truncated => "truncated",
             Self::BitFlipped => "bit-flipped",
@@ -81,12 +87,14 @@ impl Iterator for Frames<'_> {
 
     fn next(&mut self) -> Option<Generated> {
         let random = &mut self.random;
-        let standard = standard::standard(self.world, random);
-        let device = standard.device;
         let kind = *random.pick(&[
             Kind::Standard,
             Kind::Standard,
             Kind::Standard,
+            Kind::Agent,
+            Kind::Agent,
+            Kind::Agent,
+            Kind::Agent,
             Kind::NearValid,
             Kind::NearValid,
             Kind::NearValid,
@@ -95,15 +103,22 @@ impl Iterator for Frames<'_> {
             Kind::BitFlipped,
             Kind::Random,
         ]);
+        let base = match kind {
+            Kind::Standard => standard::standard(self.world, random),
+            Kind::Agent => agent::agent(self.world, random),
+            _ if random.chance(50) => standard::standard(self.world, random),
+            _ => agent::agent(self.world, random),
+        };
+        let device = base.device;
         let (device, frame) = match kind {
-            Kind::Standard => (device, standard.frame()),
+            Kind::Standard | Kind::Agent => (device, base.frame()),
             Kind::NearValid => {
-                let changed = damage::near_valid(self.world, standard, random);
+                let changed = damage::near_valid(self.world, base, random);
                 (changed.device, changed.frame())
             }
-            Kind::Truncated => (device, damage::truncated(standard, random)),
-            Kind::BitFlipped => (device, damage::bit_flipped(standard, random)),
-            Kind::Random => (device, damage::noise(standard, random)),
+            Kind::Truncated => (device, damage::truncated(base, random)),
+            Kind::BitFlipped => (device, damage::bit_flipped(base, random)),
+            Kind::Random => (device, damage::noise(base, random)),
         };
         Some(Generated { kind, device, frame })
     }

@@ -8,9 +8,10 @@ use relay_common::abi::{
     Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey, Server,
     flag,
 };
+use relay_common::agent::{identity, whole};
 use relay_common::{Bucket, Env, Route, SliceFrame, Verdict, address_copy, ingress};
 
-use crate::oracle::world::World;
+use crate::oracle::world::{Client, Option82, Policy, World};
 
 /// The tables of a world.
 #[derive(Default)]
@@ -21,10 +22,13 @@ pub struct Maps {
     pub interfaces: Vec<Interface>,
     /// The servers of each group.
     pub groups: Vec<Vec<Server>>,
+    /// Largest IPv4 packet on the way to each group, and the `min_secs` of its servers.
+    ways: Vec<(u32, Vec<u16>)>,
     /// The option 82 of an interface, by its number.
     pub agents: BTreeMap<u32, Agent>,
     /// Whose option 82 comes back.
     pub owners: BTreeMap<AgentKey, AgentOwner>,
+    clients: Vec<Client>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
     /// Nanoseconds, for the rate limit.
     pub now: Cell<u64>,
@@ -58,10 +62,20 @@ impl Maps {
                 port_mac: server.port_mac,
             });
             maps.groups.push(servers.collect());
+            let resolved = group.servers.iter().any(|server| server.device != 0);
+            let mtu = if resolved { u32::from(group.mtu) } else { u32::from(u16::MAX) };
+            maps.ways.push((mtu, group.servers.iter().map(|server| server.min_secs).collect()));
         }
         for (number, interface) in (1..).zip(&world.interfaces) {
-            let found = maps.known(world.server_vrf(interface), interface.giaddr);
-            found.interface = if found.interface == 0 { number } else { Address::SHARED };
+            let vrf = world.server_vrf(interface);
+            maps.answered(vrf, interface.giaddr, number);
+            // Plain BOOTP comes back to this one.
+            if interface.address != interface.giaddr {
+                maps.answered(vrf, interface.address, number);
+            }
+            if let Some(option82) = &interface.option82 {
+                maps.option82(option82, number, vrf, interface.giaddr);
+            }
             let bit = |on: bool, bit: u32| if on { bit } else { 0 };
             maps.interfaces.push(Interface {
                 ifindex: interface.device,
@@ -77,30 +91,80 @@ impl Maps {
                 mtu: interface.mtu,
                 max_hops: interface.max_hops,
                 tos: interface.tos,
-                flags: bit(interface.trusted, flag::TRUSTED)
+                flags: interface.option82.as_ref().map_or(0, flags)
                     | bit(interface.always_checksum, flag::UDP_CHECKSUM)
                     | bit(interface.slow_replies, flag::SLOW_REPLIES),
-                server_vrf: world.server_vrf(interface),
-                max_message: 1472,
+                server_vrf: vrf,
+                max_message: u32::from(interface.max_message),
             });
         }
+        maps.clients.clone_from(&world.clients);
         maps
+    }
+
+    /// Replies for the interface come to this address.
+    fn answered(&mut self, vrf: u32, address: [u8; 4], number: u32) {
+        let found = self.known(vrf, address);
+        found.interface = if found.interface == 0 { number } else { Address::SHARED };
+    }
+
+    /// What the interface inserts, and every form in which it comes back: with either flags, and with or without 152.
+    fn option82(&mut self, option82: &Option82, number: u32, vrf: u32, giaddr: [u8; 4]) {
+        let agent = Agent::new(&option82.value, option82.flags_at).expect("the world's options fit");
+        self.agents.insert(number, agent);
+        let mut own = |hash, vss_ignored| {
+            let owner = AgentOwner { interface: number, vss_ignored };
+            self.owners.insert(AgentKey { hash, vrf, giaddr }, owner);
+        };
+        for flags in [0, 0x80] {
+            let mut value = option82.value.clone();
+            if let Some(at) = option82.flags_at {
+                value[at] = flags;
+            }
+            let control = value.ends_with(&[152, 0]);
+            own(whole(&value), u32::from(control));
+            if control {
+                own(whole(&value[..value.len() - 2]), 0);
+            }
+        }
+        let (mut circuit_id, mut vss, mut rest) = (&[][..], &[][..], &option82.value[..]);
+        while let [code, len, behind @ ..] = rest {
+            let (value, behind) = behind.split_at(usize::from(*len));
+            match code {
+                1 => circuit_id = value,
+                151 => vss = value,
+                _ => {}
+            }
+            rest = behind;
+        }
+        own(identity(circuit_id, vss), 0);
     }
 
     fn known(&mut self, vrf: u32, address: [u8; 4]) -> &mut Address {
         self.addresses.entry(AddressKey { vrf, address }).or_default()
     }
 
-    /// The frames that leave toward the servers of a group.
-    pub fn copies(&self, group: u32, frame: &[u8]) -> Vec<Vec<u8>> {
-        let copy = |server: &Server| {
+    /// The frames that leave toward those servers of a group that bit i of `servers` names.
+    pub fn copies(&self, group: u32, servers: u32, frame: &[u8]) -> Vec<Vec<u8>> {
+        let copy = |(_, server): (usize, &Server)| {
             let mut octets = frame.to_vec();
             let len = octets.len();
             address_copy(&mut SliceFrame::new(&mut octets, 0, len), server);
             octets
         };
-        self.groups[group as usize].iter().map(copy).collect()
+        let all = self.groups[group as usize].iter().enumerate();
+        all.filter(|(index, _)| servers & 1 << index != 0).map(copy).collect()
     }
+}
+
+fn flags(option82: &Option82) -> u32 {
+    let policy = match option82.policy {
+        Policy::Discard => flag::DISCARD,
+        Policy::Forward => flag::FORWARD,
+        Policy::Append => flag::APPEND,
+        Policy::Replace => flag::REPLACE,
+    };
+    policy | flag::OPTION82 | if option82.trusted { flag::TRUSTED } else { 0 }
 }
 
 impl Env for Maps {
@@ -116,10 +180,12 @@ impl Env for Maps {
         self.addresses.get(&key).copied()
     }
 
-    fn route(&self, group: u32, _secs: u16) -> Option<Route> {
-        let servers = self.groups.get(group as usize)?.len();
-        let all = (1 << servers) - 1;
-        Some(Route { ready: all, mtu: 65_535, waiting: !all })
+    fn route(&self, group: u32, secs: u16) -> Option<Route> {
+        let (mtu, min_secs) = self.ways.get(group as usize)?;
+        let all = (1 << min_secs.len()) - 1;
+        let too_early = min_secs.iter().enumerate().filter(|(_, min_secs)| **min_secs > secs);
+        let waiting = too_early.fold(!all, |mask, (index, _)| mask | 1 << index);
+        Some(Route { ready: all, mtu: *mtu, waiting })
     }
 
     fn agent(&self, interface: u32) -> Option<&Agent> {
@@ -130,8 +196,9 @@ impl Env for Maps {
         self.owners.get(&key).copied()
     }
 
-    fn client(&self, _xid: [u8; 4], _chaddr: [u8; 16]) -> Option<u32> {
-        None
+    fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32> {
+        let known = self.clients.iter().find(|client| client.xid == xid && client.chaddr == chaddr);
+        known.map(|client| client.interface as u32)
     }
 
     fn holder(&self, _key: HolderKey) -> Option<Holder> {

@@ -39,7 +39,7 @@ pub fn tables(world: &World) -> Tables {
             .iter()
             .map(|server| ServerState {
                 address: server.address.into(),
-                min_secs: 0,
+                min_secs: server.min_secs,
                 hop: (server.device != 0).then_some(Hop {
                     ifindex: server.device,
                     next_mac: server.next_mac,
@@ -102,6 +102,8 @@ pub enum Counter {
     Reason(Reason),
     Copies,
     PuntsLost,
+    LeftOut,
+    SwappedSecs,
 }
 
 /// A request that was handed to the daemon for servers without a next hop.
@@ -198,6 +200,8 @@ impl Kernel {
             let rest = [
                 ((&now.copies, before.copies), Counter::Copies),
                 ((&now.punts_lost, before.punts_lost), Counter::PuntsLost),
+                ((&now.option82_left_out, before.option82_left_out), Counter::LeftOut),
+                ((&now.swapped_secs, before.swapped_secs), Counter::SwappedSecs),
             ];
             for ((now, before), counter) in requests.chain(replies).chain(reasons).chain(rest) {
                 if *now != before {

@@ -5,6 +5,8 @@
 //! A mutant is built in a small workspace of its own, of `relay-common` and the checks that need no kernel, with a target
 //! directory that is kept: only these two are compiled again.
 
+mod list;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,6 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use crate::lab::{target_dir, wait};
+pub use list::MUTANTS;
 
 /// A wrong rule.
 #[derive(Clone, Copy, Debug)]
@@ -27,78 +30,6 @@ pub struct Mutant {
     /// What stands there instead.
     pub to: &'static str,
 }
-
-const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: &'static str) -> Mutant {
-    Mutant { name, file, from, to }
-}
-
-/// The list.
-pub const MUTANTS: [Mutant; 14] = [
-    mutant("hops grow by two", "request.rs", "&datagram, [hlen, hops + 1]", "&datagram, [hlen, hops + 2]"),
-    mutant(
-        "a foreign giaddr is overwritten",
-        "request.rs",
-        "let new_giaddr = if direct",
-        "let new_giaddr = if !direct",
-    ),
-    mutant(
-        "one hop above the limit passes",
-        "request.rs",
-        "if hops >= interface.max_hops",
-        "if hops > interface.max_hops",
-    ),
-    mutant(
-        "the old giaddr stays in the checksum",
-        "request.rs",
-        ".without_quad(giaddr).quad(new_giaddr)",
-        ".quad(new_giaddr)",
-    ),
-    mutant("a NAK is unicast", "delivery.rs", "message == bootp::message::NAK || !reachable", "!reachable"),
-    mutant(
-        "the broadcast flag goes before ciaddr",
-        "delivery.rs",
-        "if ciaddr != ipv4::UNSPECIFIED {",
-        "if ciaddr != ipv4::UNSPECIFIED && flags & bootp::BROADCAST_FLAG == 0 {",
-    ),
-    mutant(
-        "END is walked over",
-        "options.rs",
-        "if code == option::PAD {",
-        "if code == option::PAD || code == option::END {",
-    ),
-    mutant(
-        "an option may not end with the message",
-        "options.rs",
-        "if at + 2 + len > end {",
-        "if at + 2 + len >= end {",
-    ),
-    mutant("replies are padded to 299", "wire/bootp.rs", "MIN_LEN: usize = 300", "MIN_LEN: usize = 299"),
-    mutant(
-        "the last octet of option 82 is left",
-        "reply.rs",
-        "{ options.agent_len + 2 };",
-        "{ options.agent_len + 1 };",
-    ),
-    mutant(
-        "the UDP length lacks its header",
-        "headers.rs",
-        "(self.len + udp::HEADER_LEN) as u16",
-        "self.len as u16",
-    ),
-    mutant("a checksum left to the card is refused", "packet.rs", " && field != pseudo.partial()", ""),
-    mutant(
-        "a checksum that comes out as zero says there is none",
-        "checksum.rs",
-        "{ [0xff, 0xff] }",
-        "{ [0, 0] }",
-    ),
-    mutant(
-        "a server's address is missing in its copy's checksum",
-        "copy.rs",
-        ".without_pair(checksum).quad(server.address)",
-        ".without_pair(checksum)",
-    ),
-];
 
 /// What the checks said of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]

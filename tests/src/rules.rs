@@ -2,10 +2,14 @@
 //!
 //! What is expected is built from nothing by `lab::build`. Every case is run on the host and in the kernel.
 
+pub mod circuit;
 pub mod delivery;
+pub mod insertion;
+pub mod policy;
 pub mod refused;
 pub mod reply;
 pub mod request;
+pub mod size;
 pub mod untouched;
 
 use std::net::Ipv4Addr;
@@ -61,12 +65,31 @@ impl Case {
         self.slow = Some(reason);
         self
     }
+
+    /// It came by unicast to our address on the client subnet.
+    fn unicast(self, world: &World) -> Self {
+        let port = world.ports.iter().find(|port| {
+            let vlans: Vec<u16> = self.spec.tags.iter().map(|(_, control)| control & 0xfff).collect();
+            port.device == self.spec.device && port.vlans.iter().copied().filter(|&vlan| vlan != 0).eq(vlans)
+        });
+        let port = port.expect("the case is on a port of the world");
+        let address = world.interfaces[port.interface - 1].address;
+        let mac = port.mac;
+        self.with(|spec| {
+            (spec.source, spec.source_port) = (OTHER_RELAY, 67);
+            (spec.destination, spec.destination_mac) = (address, mac);
+        })
+    }
 }
 
 /// All cases, in the world of [`World::new`].
 pub fn cases(world: &World) -> Vec<Case> {
     let mut cases = request::cases(world);
     cases.extend(reply::cases(world));
+    cases.extend(insertion::cases(world));
+    cases.extend(size::cases(world));
+    cases.extend(policy::cases(world));
+    cases.extend(circuit::cases(world));
     cases.extend(delivery::cases(world));
     cases.extend(refused::cases(world));
     cases.extend(untouched::cases(world));
@@ -84,6 +107,16 @@ pub fn offer(world: &World, number: usize, options: &[u8], padded: usize) -> Vec
     bootp.yiaddr = LEASED.into();
     bootp.giaddr = world.interfaces[number - 1].giaddr.into();
     message(&bootp, &[&[53, 1, 2], options].concat(), padded)
+}
+
+/// A client's message that ends with its last octet.
+pub fn bare(options: &[u8]) -> Vec<u8> {
+    message(&Bootp::new(BOOTREQUEST, None, CLIENT), options, 0)
+}
+
+/// The message as it comes from the relay below us.
+pub fn chained(message: Vec<u8>) -> Vec<u8> {
+    patched(patched(message, 24, &OTHER_RELAY), 3, &[1])
 }
 
 /// The fixed part of `bootp`, the cookie and what is behind it.
@@ -156,9 +189,19 @@ pub fn from_server(world: &World, number: usize, message: Vec<u8>) -> Spec {
 
 /// The request as the first server gets it: hops one more, our giaddr where there was none.
 fn relayed(world: &World, name: &'static str, number: usize, message: Vec<u8>) -> Case {
+    relayed_as(world, name, number, message.clone(), message)
+}
+
+/// The same with another message, whose hops and giaddr are the client's still.
+fn relayed_as(
+    world: &World,
+    name: &'static str,
+    number: usize,
+    message: Vec<u8>,
+    mut payload: Vec<u8>,
+) -> Case {
     let interface = &world.interfaces[number - 1];
     let server = &world.groups[interface.group].servers[0];
-    let mut payload = message.clone();
     payload[3] += 1;
     if payload[24..28] == [0; 4] {
         payload[24..28].copy_from_slice(&interface.giaddr);

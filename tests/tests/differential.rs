@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use relay_tests::check::reach::Reach;
 use relay_tests::check::table;
 use relay_tests::generate::{Frames, Generated, Kind, Random, setting, standard};
 use relay_tests::host::{self, Outcome};
@@ -13,18 +14,24 @@ use relay_tests::kernel::compare::{Did, compare};
 use relay_tests::kernel::report::report;
 use relay_tests::kernel::{self, Kernel};
 use relay_tests::lab::report_dir;
-use relay_tests::oracle::world::{C0, World};
+use relay_tests::oracle::{
+    self,
+    world::{C0, World},
+};
 use relay_tests::rules;
 use relay_user::holders::Holders;
 use relay_user::tables::{HostEnv, Tables};
 
 const SEED: u64 = 0x2026_0c5d_7e11_4a52;
 const FRAMES: usize = 120_000;
+/// Of 1,000,000 frames those that reach each rule, at least.
+const LEAST: usize = 500;
 
 /// Both paths, over one set of tables.
 struct Pair {
     kernel: Kernel,
     tables: Tables,
+    world: World,
     start: Instant,
 }
 
@@ -32,16 +39,15 @@ impl Pair {
     fn new(world: &World) -> Self {
         let tables = kernel::tables(world);
         let kernel = Kernel::load(&tables).expect("the object loads and takes the tables");
-        Self { kernel, tables, start: Instant::now() }
+        Self { kernel, tables, world: world.clone(), start: Instant::now() }
     }
 
     fn host(&self, frame: &[u8], device: u32) -> Outcome {
         let buckets = RefCell::new(BTreeMap::new());
-        host::run(
-            &HostEnv::new(&self.tables, &buckets, &|_, _| None, &Holders::new(None), self.start),
-            frame,
-            device,
-        )
+        let clients = |xid, chaddr| self.world.client(xid, chaddr);
+        let holders = Holders::new(None);
+        let env = HostEnv::new(&self.tables, &buckets, &clients, &holders, self.start);
+        host::run(&env, frame, device)
     }
 
     /// Runs both and compares; a difference ends the test with a report.
@@ -65,11 +71,13 @@ fn fast_path_and_slow_path_agree_on_every_generated_frame() {
         let frames = setting("RELAY_FRAMES", FRAMES as u64) as usize;
         let mut pair = Pair::new(world);
         let mut totals = BTreeMap::new();
+        let mut reach = Reach::default();
         let mut standard = (0, 0);
         let start = Instant::now();
         for (number, Generated { kind, device, frame }) in Frames::new(world, seed).take(frames).enumerate() {
             let did = pair.same(|| format!("frame {number} of seed {seed:#x}"), device, &frame);
             *totals.entry((kind, did.label())).or_insert(0) += 1;
+            reach.note(oracle::decide(world, device, &frame).1, did.relayed());
             if kind == Kind::Standard {
                 standard = (standard.0 + usize::from(did.relayed()), standard.1 + 1);
             }
@@ -77,12 +85,14 @@ fn fast_path_and_slow_path_agree_on_every_generated_frame() {
         let seconds = start.elapsed().as_secs_f64();
         let (relayed, of) = standard;
         let share = relayed as f64 * 100.0 / of as f64;
-        println!("{}", table(&totals));
+        println!("{}\n{}", table(&totals), reach.table());
         println!(
             "{frames} frames of seed {seed:#x} in {seconds:.1} s: {:.0} a second",
             frames as f64 / seconds
         );
         println!("{relayed} of {of} standard frames relayed by the fast path: {share:.2} %");
+        let missing = reach.below(frames * LEAST / 1_000_000);
+        assert!(missing.is_empty(), "too few frames reached: {missing:?}");
         assert!(share >= 99.0, "only {share:.2} % of the standard frames were relayed by the fast path");
     });
 }

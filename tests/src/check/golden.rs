@@ -33,6 +33,7 @@ fn world() -> anyhow::Result<World> {
     let interface = Interface {
         device: C0,
         vlans: [0, 0],
+        vrf: 0,
         tpid: 0x8100,
         group: 0,
         address,
@@ -41,7 +42,8 @@ fn world() -> anyhow::Result<World> {
         mac: offer.source,
         max_hops: golden::MAX_HOPS,
         tos: 0,
-        trusted: false,
+        max_message: 1472,
+        option82: None,
         always_checksum: false,
         rate: 0,
         mtu: 1500,
@@ -57,6 +59,7 @@ fn world() -> anyhow::Result<World> {
     };
     let server = Server {
         address: golden::SERVER.octets(),
+        min_secs: 0,
         device: S0,
         next_mac: discover.destination,
         port_mac: discover.source,
@@ -66,6 +69,7 @@ fn world() -> anyhow::Result<World> {
         interfaces: vec![interface],
         groups: vec![Group { vrf: 0, mtu: 1500, servers: vec![server] }],
         local: vec![(0, address), (0, [10, 0, 41, 2])],
+        clients: vec![],
     })
 }
 
@@ -74,7 +78,7 @@ fn compare(maps: &Maps, name: &str, pair: &Golden) -> Result<(), String> {
     let from_server = input.ip.source == golden::SERVER;
     let outcome = host::run(maps, &pair.input, if from_server { S0 } else { C0 });
     let ours = match outcome.verdict {
-        Verdict::ToServers { group, .. } => maps.copies(group, &outcome.frame).pop(),
+        Verdict::ToServers { group, servers, .. } => maps.copies(group, servers, &outcome.frame).pop(),
         Verdict::ToClient { .. } => Some(outcome.frame),
         Verdict::Not { .. } => None,
     };

@@ -1,8 +1,8 @@
 //! Frames with something wrong: one field, the end missing, bits turned over, noise.
 
+use super::list::{Tail, append, option, sub_options};
 use super::random::Random;
 use super::spec::{Checksum, Spec};
-use super::standard;
 use crate::oracle::world::{DEVICES, World};
 
 /// The shortest frame that `BPF_PROG_TEST_RUN` takes: an Ethernet header.
@@ -32,8 +32,9 @@ pub fn near_valid(world: &World, mut spec: Spec, random: &mut Random) -> Spec {
         11 => (spec.device, _) = *random.pick(&DEVICES),
         12 => spec.tags.push((*random.pick(&[0x8100, 0x88a8, 0x9100]), *random.pick(&[0, 7, 100, 4095]))),
         13 => {
-            spec.tags =
-                (0..random.below(4)).map(|_| (0x8100, *random.pick(&[0, 7, 8, 9, 30, 100, 200]))).collect()
+            spec.tags = (0..random.below(4))
+                .map(|_| (0x8100, *random.pick(&[0, 7, 8, 9, 20, 25, 30, 100, 200, 300, 304])))
+                .collect()
         }
         14 => spec.ethertype = *random.pick(&[0x0806, 0x86dd, 0x0801, 0]),
         15 => {
@@ -167,7 +168,12 @@ fn insert(spec: &mut Spec, random: &mut Random, options: &[u8]) {
 
 /// Other options in the place of those there are, with as many instances of option 82.
 fn rewrite_options(spec: &mut Spec, random: &mut Random, agents: usize) {
-    spec.message.truncate(236);
-    let kind = Some(random.between(1, 8) as u8);
-    standard::options(random, &mut spec.message, kind, agents);
+    spec.message.resize(236, 0);
+    let mut list = vec![option(53, &[random.between(1, 8) as u8]), option(12, b"name")];
+    for _ in 0..agents {
+        let at = random.below(list.len() + 1);
+        list.insert(at, option(82, &sub_options(random)));
+    }
+    let tail = Tail::any(random);
+    append(random, &mut spec.message, &list, tail);
 }

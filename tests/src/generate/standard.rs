@@ -1,16 +1,26 @@
 //! Standard frames: every message type in both directions, in all the forms that clients, relays and servers give them,
 //! and all of them to be relayed.
 
+use super::list::{Tail, append, option};
 use super::random::Random;
 use super::spec::{Checksum, Spec};
-use crate::oracle::world::{C1, S0, S1, S2, SERVER_VRF, World};
+use crate::oracle::world::{C1, Interface, Policy, S0, S1, S2, SERVER_VRF, World};
 
 /// Interfaces whose requests the kernel relays.
-const REQUESTS: [usize; 6] = [1, 2, 3, 4, 6, 7];
+const REQUESTS: [usize; 19] = [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
 /// Interfaces whose replies it relays.
-const REPLIES: [usize; 3] = [1, 2, 3];
+const REPLIES: [usize; 17] = [1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21];
 /// Longest message that fits the least MTU in the world (VRF 9's 1400) and the tags.
 const LONGEST: usize = 1372;
+
+/// Where and what option 82 is in a message.
+#[derive(Clone, Debug)]
+enum Agent {
+    None,
+    Anywhere(Vec<u8>),
+    /// Directly before END.
+    Last(Vec<u8>),
+}
 
 /// One frame.
 pub fn standard(world: &World, random: &mut Random) -> Spec {
@@ -22,7 +32,7 @@ pub fn request(world: &World, random: &mut Random) -> Spec {
     let number = *random.pick(&REQUESTS);
     let (interface, port) = (&world.interfaces[number - 1], world.port_of(number));
     let relayed = random.chance(25) && interface.max_hops > 1;
-    let agent = relayed && random.chance(50) || interface.trusted && random.chance(50);
+    let agent = request_agent(random, interface, relayed);
     let kind = kind(random, &[1, 1, 3, 3, 4, 7, 8, 10, 99, 255]);
     let mut message = fixed(random, 1);
     if relayed {
@@ -32,7 +42,8 @@ pub fn request(world: &World, random: &mut Random) -> Spec {
         message[3] = if random.chance(90) { 0 } else { random.below(usize::from(interface.max_hops)) as u8 };
         message[24..28].fill(0);
     }
-    options(random, &mut message, kind, usize::from(agent));
+    let untouched = interface.option82.is_none();
+    options(random, &mut message, kind, agent, untouched);
     let unicast = relayed && random.chance(80) || random.chance(10);
     let mut spec = datagram(random, message);
     (spec.device, spec.tags) = (interface.device, tags(random, interface.vlans, interface.tpid));
@@ -60,8 +71,9 @@ pub fn reply(world: &World, random: &mut Random) -> Spec {
     let mut message = fixed(random, 2);
     message[3] = *random.pick(&[0, 1, 1, 255]);
     message[24..28].copy_from_slice(&interface.giaddr);
-    let agent = usize::from(random.chance(60));
-    options(random, &mut message, kind, agent);
+    let agent = reply_agent(random, interface);
+    let untouched = matches!(agent, Agent::None);
+    options(random, &mut message, kind, agent, untouched);
     let mut spec = datagram(random, message);
     spec.device = device;
     spec.source = random.pick(&servers).address;
@@ -81,13 +93,15 @@ fn kind(random: &mut Random, usual: &[u8]) -> Option<u8> {
 }
 
 /// The 236 octets before the cookie.
-fn fixed(random: &mut Random, op: u8) -> Vec<u8> {
+pub(super) fn fixed(random: &mut Random, op: u8) -> Vec<u8> {
     let mut message = vec![0; 236];
     message[0] = op;
     message[1] = *random.pick(&[1, 1, 1, 1, 1, 1, 6, 32]);
     message[2] = if random.chance(85) { 6 } else { random.below(17) as u8 };
     message[4..8].copy_from_slice(&random.array::<4>());
-    message[8..10].copy_from_slice(&random.array::<2>());
+    let secs = *random.pick(&[0, 0, 2, 3, 4, 5, 6, 299, 300, 301, 0x0100, 0x0300, 0x0500, 0xff00]);
+    let secs = if random.chance(50) { secs } else { random.next() as u16 };
+    message[8..10].copy_from_slice(&secs.to_be_bytes());
     message[10] = if random.chance(40) { 0x80 } else { 0 };
     if random.chance(30) {
         message[12..16].copy_from_slice(&[192, 168, 60, random.octet()]);
@@ -110,17 +124,53 @@ fn fixed(random: &mut Random, op: u8) -> Vec<u8> {
     message
 }
 
-/// The cookie and the options, with as many instances of option 82, somewhere, and what may stand behind END.
-pub(super) fn options(random: &mut Random, message: &mut Vec<u8>, kind: Option<u8>, agents: usize) {
-    if kind.is_none() && agents == 0 && random.chance(60) {
+/// What the fast path takes from a relay below us, or from a trusted client.
+fn request_agent(random: &mut Random, interface: &Interface, relayed: bool) -> Agent {
+    let trusted = interface.option82.as_ref().is_some_and(|option82| option82.trusted);
+    if !(relayed || trusted) || random.chance(50) {
+        return Agent::None;
+    }
+    let len = *random.pick(&[0, 2, 3, 8, 12, 25, 40]);
+    let value = random.octets(len);
+    match interface.option82.as_ref().map(|option82| option82.policy) {
+        Some(Policy::Discard) if relayed => Agent::None,
+        Some(Policy::Replace) => Agent::Last(value),
+        _ => Agent::Anywhere(value),
+    }
+}
+
+/// What the fast path takes from a server: ours, or anything where nothing of ours is expected.
+fn reply_agent(random: &mut Random, interface: &Interface) -> Agent {
+    let foreign = {
+        let len = *random.pick(&[0, 2, 3, 8, 12, 25, 40]);
+        random.octets(len)
+    };
+    let shared = interface.giaddr == [10, 255, 0, 15];
+    let Some(option82) = &interface.option82 else {
+        return if random.chance(60) { Agent::Anywhere(foreign) } else { Agent::None };
+    };
+    if random.chance(15) && !shared {
+        return if option82.trusted { Agent::Anywhere(foreign) } else { Agent::None };
+    }
+    let mut value = interface.agent(random.chance(30));
+    if value.ends_with(&[152, 0]) {
+        value.truncate(value.len() - 2);
+    }
+    Agent::Anywhere(value)
+}
+
+/// The cookie and the options, with option 82, and what may stand behind END. Unless the message is left `untouched`,
+/// without option 90.
+fn options(random: &mut Random, message: &mut Vec<u8>, kind: Option<u8>, agent: Agent, untouched: bool) {
+    if kind.is_none() && matches!(agent, Agent::None) && random.chance(60) {
         // RFC 951: 64 octets of vendor area that say nothing, or no vendor area at all.
         let vendor = *random.pick(&[64, 64, 64, 0, 3, 4]);
         message.resize(236 + vendor, 0);
         return;
     }
-    let mut list: Vec<Vec<u8>> = kind.map(|kind| vec![53, 1, kind]).into_iter().collect();
+    let mut list: Vec<Vec<u8>> = kind.map(|kind| option(53, &[kind])).into_iter().collect();
     let room = if random.chance(10) { LONGEST } else { 500 };
-    let mut taken = 240 + 3 + agents * 64 + 1;
+    let mut taken = 240 + 3 + 64 + 1;
     for _ in 0..random.below(9) {
         let (code, len) = *random.pick(&[
             (61, 7),
@@ -135,56 +185,51 @@ pub(super) fn options(random: &mut Random, message: &mut Vec<u8>, kind: Option<u
             (124, 0),
             (128, 100),
         ]);
+        let code = if code == 90 && !untouched { 91 } else { code };
         let len = if random.chance(70) { len } else { random.below(len + 1) };
         taken += 2 + len;
         if taken > room {
             break;
         }
-        let value = random.octets(len);
-        let option = [&[code, len as u8][..], &value].concat();
         let at = random.below(list.len() + 1);
-        list.insert(at, option);
+        list.insert(at, option(code, &random.octets(len)));
     }
-    for _ in 0..agents {
-        let at = match random.below(4) {
-            0 => 0,
-            1 => random.below(list.len() + 1),
-            _ => list.len(),
-        };
-        let len = *random.pick(&[0, 2, 3, 8, 12, 25, 40]);
-        let value = random.octets(len);
-        list.insert(at, [&[82, len as u8][..], &value].concat());
-        if random.chance(20) {
-            list.push([&[60, 55][..], &random.octets(55)].concat());
+    match agent {
+        Agent::None => {}
+        Agent::Last(value) => {
+            list.push(option(82, &value));
+            message.extend([99, 130, 83, 99]);
+            message.extend(list.concat());
+            message.push(255);
+            let padded = *random.pick(&[0, 300, 300, 548]);
+            message.resize(message.len().max(padded), 0);
+            return;
+        }
+        Agent::Anywhere(value) => {
+            let at = match random.below(4) {
+                0 => 0,
+                1 => random.below(list.len() + 1),
+                _ => list.len(),
+            };
+            list.insert(at, option(82, &value));
+            if random.chance(20) {
+                list.push(option(60, &random.octets(55)));
+            }
         }
     }
-    message.extend([99, 130, 83, 99]);
-    for option in list {
-        if random.chance(5) {
-            message.resize(message.len() + random.between(1, 3), 0);
-        }
-        message.extend(option);
-    }
-    if random.chance(12) {
-        // No END: the message ends with its last option.
-        return;
-    }
-    if random.chance(5) {
-        message.resize(message.len() + random.between(1, 7), 0);
-    }
-    message.push(255);
-    let padded = match random.below(20) {
-        0..10 => 300,
-        10..13 => 548,
-        13 => random.between(240, LONGEST),
-        14 => *random.pick(&[298, 299, 301, 302, 312, 576]),
-        _ => 0,
+    let tail = match random.below(20) {
+        0 | 1 => Tail::Open,
+        2..10 => Tail::Padded(300),
+        10..13 => Tail::Padded(548),
+        13 => Tail::Padded(random.between(240, LONGEST)),
+        14 => Tail::Padded(*random.pick(&[298, 299, 301, 302, 312, 576])),
+        15 => Tail::Junk(0xff, random.between(1, 60)),
+        _ => Tail::End,
     };
-    let filler = if random.chance(5) { 0xff } else { 0 };
-    message.resize(message.len().max(padded), filler);
+    append(random, message, &list, tail);
 }
 
-fn datagram(random: &mut Random, message: Vec<u8>) -> Spec {
+pub(super) fn datagram(random: &mut Random, message: Vec<u8>) -> Spec {
     let checksum = match random.below(10) {
         0 | 1 => Checksum::Zero,
         2 | 3 => Checksum::Partial,
@@ -222,7 +267,7 @@ fn datagram(random: &mut Random, message: Vec<u8>) -> Spec {
 }
 
 /// The tags of a VLAN, with any priority; untagged frames may carry a priority tag (VLAN 0).
-fn tags(random: &mut Random, vlans: [u16; 2], tpid: u16) -> Vec<(u16, u16)> {
+pub(super) fn tags(random: &mut Random, vlans: [u16; 2], tpid: u16) -> Vec<(u16, u16)> {
     let priority = if random.chance(30) { (random.below(16) as u16) << 12 } else { 0 };
     match vlans {
         [0, _] if random.chance(90) => Vec::new(),

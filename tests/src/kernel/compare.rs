@@ -8,10 +8,11 @@
 //! | passes, reason of class "passed", or uncounted | does not relay, for the same reason, or one that is not counted |
 //! | drops | drops for the same reason |
 //!
-//! A frame that is passed is untouched, and every frame that concerns the relay moves exactly one counter by one.
+//! A frame that is passed is untouched, and every frame that concerns the relay moves exactly one counter
+//! by one, and those of what is remarkable about it.
 
 use relay_common::abi::{MAX_SERVERS, Server, message_slot};
-use relay_common::{Class, Reason, SliceFrame, Verdict, address_copy, token_of};
+use relay_common::{Class, Reason, SliceFrame, Verdict, address_copy, remark, token_of};
 use relay_user::tables::Tables;
 
 use super::{Action, Counter, Moved, Punt, Run};
@@ -62,13 +63,13 @@ impl Did {
 /// The part of the contract that does not hold.
 pub fn compare(tables: &Tables, frame: &[u8], kernel: &Run, host: &Outcome) -> Result<Did, String> {
     match (kernel.action, &kernel.moved[..]) {
-        (Action::Redirect, &[Moved { interface, counter: Counter::Request(slot), by: 1 }]) => {
-            let Verdict::ToServers { interface: ours, group, message, .. } = host.verdict else {
-                return Err("the kernel sends to servers".to_owned());
-            };
-            equal("interface and message type", &(interface, slot), &(ours, message_slot(message)))?;
+        (
+            Action::Redirect,
+            &[Moved { interface, counter: Counter::Request(slot), by: 1 }, ref besides @ ..],
+        ) => {
+            let group = to_servers(host, interface, slot, besides)?;
             behind_addresses(&kernel.frame, &host.frame)?;
-            token(&kernel.frame, group)?;
+            token(&kernel.frame, group.0)?;
             punts(tables, kernel, host, group, interface)?;
             Ok(Did::ToServers)
         }
@@ -77,12 +78,10 @@ pub fn compare(tables: &Tables, frame: &[u8], kernel: &Run, host: &Outcome) -> R
             &[
                 Moved { interface: 0, counter: Counter::Copies, by: 1 },
                 Moved { interface, counter: Counter::Request(slot), by: 1 },
+                ref besides @ ..,
             ],
         ) => {
-            let Verdict::ToServers { interface: ours, group, message, .. } = host.verdict else {
-                return Err("the kernel sends to one server".to_owned());
-            };
-            equal("interface and message type", &(interface, slot), &(ours, message_slot(message)))?;
+            let group = to_servers(host, interface, slot, besides)?;
             only_copy(tables, kernel, host, group)?;
             punts(tables, kernel, host, group, interface)?;
             Ok(Did::ToServers)
@@ -121,6 +120,24 @@ pub fn compare(tables: &Tables, frame: &[u8], kernel: &Run, host: &Outcome) -> R
     }
 }
 
+/// The host sends to servers as well, from the same interface; the group, and bit i for its server i.
+fn to_servers(host: &Outcome, interface: u32, slot: usize, besides: &[Moved]) -> Result<(u32, u32), String> {
+    let Verdict::ToServers { interface: ours, group, message, servers, remarks } = host.verdict else {
+        return Err("the kernel sends to servers".to_owned());
+    };
+    equal("interface and message type", &(interface, slot), &(ours, message_slot(message)))?;
+    equal("counters besides", &besides.to_vec(), &counted(interface, remarks))?;
+    Ok((group, servers))
+}
+
+/// The counters of what is remarkable about a relayed request.
+fn counted(interface: u32, remarks: u32) -> Vec<Moved> {
+    let counters =
+        [(remark::OPTION82_LEFT_OUT, Counter::LeftOut), (remark::SWAPPED_SECS, Counter::SwappedSecs)];
+    let remarked = counters.into_iter().filter(|(bit, _)| remarks & bit != 0);
+    remarked.map(|(_, counter)| Moved { interface, counter, by: 1 }).collect()
+}
+
 fn equal<T: PartialEq + std::fmt::Debug>(what: &str, kernel: &T, host: &T) -> Result<(), String> {
     if kernel == host { Ok(()) } else { Err(format!("{what}: kernel {kernel:?}, host {host:?}")) }
 }
@@ -136,12 +153,18 @@ fn behind_addresses(left: &[u8], right: &[u8]) -> Result<(), String> {
 }
 
 /// A request that only one server can have is finished at once.
-fn only_copy(tables: &Tables, kernel: &Run, host: &Outcome, group: u32) -> Result<(), String> {
-    let reachable: Vec<_> = tables.groups[group as usize]
+fn only_copy(
+    tables: &Tables,
+    kernel: &Run,
+    host: &Outcome,
+    (group, wanted): (u32, u32),
+) -> Result<(), String> {
+    let wanted = tables.groups[group as usize]
         .servers
         .iter()
-        .filter_map(|server| Some((server, server.fast_hop()?)))
-        .collect();
+        .enumerate()
+        .filter(|(index, _)| wanted & 1 << index != 0);
+    let reachable: Vec<_> = wanted.filter_map(|(_, server)| Some((server, server.fast_hop()?))).collect();
     let [(server, hop)] = &reachable[..] else {
         return Err(format!("a single copy where {} servers can be reached", reachable.len()));
     };
@@ -168,14 +191,20 @@ fn token(frame: &[u8], group: u32) -> Result<(), String> {
     }
 }
 
-/// Servers without a next hop get their copy by way of the daemon, once.
-fn punts(tables: &Tables, kernel: &Run, host: &Outcome, group: u32, interface: u32) -> Result<(), String> {
+/// Servers without a next hop get their copy by way of the daemon, once, unless they are to have none.
+fn punts(
+    tables: &Tables,
+    kernel: &Run,
+    host: &Outcome,
+    (group, wanted): (u32, u32),
+    interface: u32,
+) -> Result<(), String> {
     let servers = &tables.groups[group as usize].servers;
     debug_assert!(servers.len() <= MAX_SERVERS);
     let pending = servers
         .iter()
         .enumerate()
-        .filter(|(_, server)| server.fast_hop().is_none())
+        .filter(|(index, server)| server.fast_hop().is_none() && wanted & 1 << index != 0)
         .fold(0, |mask, (index, _)| mask | 1 << index);
     if pending == 0 {
         return no_punts(kernel);

@@ -1,4 +1,4 @@
-//! The oracle's octets: fields, sums, options and packets, each in the plainest way there is.
+//! The oracle's octets: fields, sums and packets, each in the plainest way there is.
 
 /// A new IPv4 packet from port 67.
 pub(super) fn datagram(
@@ -36,43 +36,6 @@ pub(super) fn datagram(
     ip[10..12].copy_from_slice(&checksum.to_be_bytes());
     ip.extend(udp);
     ip
-}
-
-/// One instance of an option, where it stands in the message.
-pub(super) struct Instance {
-    pub(super) code: u8,
-    pub(super) at: usize,
-    pub(super) len: usize,
-    /// First octet of the value.
-    pub(super) first: u8,
-}
-
-/// The options in the options field; `None` when they are malformed.
-pub(super) fn options(message: &[u8]) -> Option<Vec<Instance>> {
-    let mut found = Vec::new();
-    if message.len() < 240 || message[236..240] != [99, 130, 83, 99] {
-        return Some(found);
-    }
-    let mut at = 240;
-    while at < message.len() && message[at] != 255 {
-        if message[at] == 0 {
-            at += 1;
-            continue;
-        }
-        let len = usize::from(*message.get(at + 1)?);
-        let value = message.get(at + 2..at + 2 + len)?;
-        if message[at] == 53 && len != 1 {
-            return None;
-        }
-        found.push(Instance { code: message[at], at, len, first: value.first().copied().unwrap_or(0) });
-        at += 2 + len;
-    }
-    Some(found)
-}
-
-/// The DHCP message type, 0 for plain BOOTP. No RFC says which of two counts; it is the last, as in the rules.
-pub(super) fn kind(options: &[Instance]) -> u8 {
-    options.iter().rev().find(|option| option.code == 53).map_or(0, |option| option.first)
 }
 
 pub(super) fn half(octets: &[u8], at: usize) -> Option<u16> {

@@ -6,12 +6,18 @@
 //! | interface | device, VLANs | servers | what is special |
 //! | --- | --- | --- | --- |
 //! | 1 | c0 | 3, on two ports | nothing |
-//! | 2 | c0, 100 | 2, one unresolved | trusted, checksum always, 4 hops |
+//! | 2 | c0, 100 | 2, one unresolved | checksum always, 4 hops |
 //! | 3 | c0, 200 (88a8) 30 | 1 in VRF 9 | clients in VRF 7, giaddr is a loopback of VRF 9, egress MTU 1400 |
 //! | 4 | c1 | 3 | servers behind the same port, 1 hop, no redirect toward clients |
 //! | 5 | c1, 7 | 1, unresolved | shares its giaddr with 6 |
 //! | 6 | c1, 8 | 3 | shares its giaddr with 5 |
 //! | 7 | c1, 9 | 3 | client MTU 576 |
+//!
+//! Those with option 82 are in `world/agents.rs`.
+
+mod agents;
+
+pub use agents::{Client, Option82, Policy};
 
 /// Interface index of the first client-facing device.
 pub const C0: u32 = 11;
@@ -50,6 +56,8 @@ pub struct Port {
 pub struct Interface {
     pub device: u32,
     pub vlans: [u16; 2],
+    /// The clients' VRF.
+    pub vrf: u32,
     /// EtherType of the outer tag.
     pub tpid: u16,
     /// Index of the server group.
@@ -60,7 +68,9 @@ pub struct Interface {
     pub mac: [u8; 6],
     pub max_hops: u8,
     pub tos: u8,
-    pub trusted: bool,
+    /// Octets of a message with our option 82 in it.
+    pub max_message: u16,
+    pub option82: Option<Option82>,
     pub always_checksum: bool,
     /// Requests a second, 0 for no limit.
     pub rate: u32,
@@ -82,6 +92,8 @@ pub struct Group {
 #[derive(Clone, Debug)]
 pub struct Server {
     pub address: [u8; 4],
+    /// It gets no message whose `secs` is below this.
+    pub min_secs: u16,
     /// Egress device, 0 while the next hop is not resolved.
     pub device: u32,
     pub next_mac: [u8; 6],
@@ -96,23 +108,25 @@ pub struct World {
     pub groups: Vec<Group>,
     /// This machine's addresses, by VRF.
     pub local: Vec<(u32, [u8; 4])>,
+    /// Which clients are known to be where.
+    pub clients: Vec<Client>,
 }
 
 impl World {
     /// The world of the table above.
     pub fn new() -> Self {
         let plain = interface(C0, [0, 0], [192, 168, 60, 2]);
-        let interfaces = vec![
+        let mut interfaces = vec![
             plain.clone(),
             Interface {
                 group: 1,
                 max_hops: 4,
-                trusted: true,
                 always_checksum: true,
                 ..interface(C0, [100, 0], [192, 168, 70, 2])
             },
             Interface {
                 group: 2,
+                vrf: CLIENT_VRF,
                 tpid: 0x88a8,
                 giaddr: [10, 255, 0, 3],
                 source: [10, 255, 0, 3],
@@ -133,13 +147,14 @@ impl World {
             },
             Interface { mtu: 576, ..interface(C1, [9, 0], [192, 168, 87, 2]) },
         ];
+        interfaces.extend(agents::interfaces());
         let mut ports: Vec<Port> = (1..)
             .zip(&interfaces)
             .map(|(number, interface)| Port {
                 device: interface.device,
                 vlans: interface.vlans,
                 interface: number,
-                vrf: if number == 3 { CLIENT_VRF } else { 0 },
+                vrf: interface.vrf,
                 mac: interface.mac,
                 upstream: number == 4,
             })
@@ -158,6 +173,16 @@ impl World {
             Group { vrf: 0, mtu: 1500, servers: vec![first, server([10, 0, 43, 10], 0)] },
             Group { vrf: SERVER_VRF, mtu: 1400, servers: vec![server([10, 9, 0, 10], S2)] },
             Group { vrf: 0, mtu: 1500, servers: vec![server([10, 0, 43, 10], 0)] },
+            Group {
+                vrf: 0,
+                mtu: 1500,
+                servers: vec![
+                    server([10, 0, 41, 12], S0),
+                    Server { min_secs: 3, ..server([10, 0, 41, 13], S0) },
+                    Server { min_secs: 300, ..server([10, 0, 42, 11], S1) },
+                ],
+            },
+            Group { vrf: 0, mtu: 1500, servers: vec![Server { min_secs: 5, ..server([10, 0, 41, 14], S0) }] },
         ];
         let mut local: Vec<_> = ports
             .iter()
@@ -168,10 +193,15 @@ impl World {
             (0, [192, 168, 60, 1]),
             (0, [10, 255, 0, 5]),
             (0, [10, 0, 41, 2]),
+            (0, [10, 255, 0, 15]),
             (SERVER_VRF, [10, 255, 0, 3]),
+            (SERVER_VRF, [10, 255, 0, 8]),
+            // Replies to plain BOOTP come to the address on the client subnet.
+            (SERVER_VRF, [10, 7, 0, 1]),
+            (SERVER_VRF, [10, 7, 8, 1]),
             (SERVER_VRF, [10, 9, 0, 2]),
         ]);
-        Self { ports, interfaces, groups, local }
+        Self { ports, interfaces, groups, local, clients: agents::clients() }
     }
 
     /// The interface of a number, which counts from 1.
@@ -182,6 +212,12 @@ impl World {
     /// The VRF an interface's servers are in.
     pub fn server_vrf(&self, interface: &Interface) -> u32 {
         self.groups[interface.group].vrf
+    }
+
+    /// The interface a client is known to be behind.
+    pub fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32> {
+        let known = self.clients.iter().find(|client| client.xid == xid && client.chaddr == chaddr);
+        known.map(|client| client.interface as u32)
     }
 
     /// The port of an interface.
@@ -208,6 +244,7 @@ fn interface(device: u32, vlans: [u16; 2], address: [u8; 4]) -> Interface {
     Interface {
         device,
         vlans,
+        vrf: 0,
         tpid: 0x8100,
         group: 0,
         address,
@@ -216,7 +253,8 @@ fn interface(device: u32, vlans: [u16; 2], address: [u8; 4]) -> Interface {
         mac: mac(device),
         max_hops: 16,
         tos: 0xc0,
-        trusted: false,
+        max_message: 1472,
+        option82: None,
         always_checksum: false,
         rate: 0,
         mtu: 1500,
@@ -227,7 +265,13 @@ fn interface(device: u32, vlans: [u16; 2], address: [u8; 4]) -> Interface {
 fn server(address: [u8; 4], device: u32) -> Server {
     let [.., subnet, host] = address;
     match device {
-        0 => Server { address, device, next_mac: [0; 6], port_mac: [0; 6] },
-        _ => Server { address, device, next_mac: [0x02, 0, 0, 0xbb, subnet, host], port_mac: mac(device) },
+        0 => Server { address, min_secs: 0, device, next_mac: [0; 6], port_mac: [0; 6] },
+        _ => Server {
+            address,
+            min_secs: 0,
+            device,
+            next_mac: [0x02, 0, 0, 0xbb, subnet, host],
+            port_mac: mac(device),
+        },
     }
 }

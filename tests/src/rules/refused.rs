@@ -40,6 +40,9 @@ fn requests(world: &World) -> Vec<Case> {
         on("any address of ours as giaddr is a forgery", 1, giaddr([10, 0, 41, 2]), "own_giaddr"),
         on("another interface's giaddr is a forgery", 1, giaddr([192, 168, 70, 2]), "own_giaddr"),
         on("a shared loopback giaddr is a forgery", 1, giaddr([10, 255, 0, 5]), "own_giaddr"),
+        on("any address of ours in the servers' VRF is a forgery", 8, giaddr([10, 255, 0, 3]), "own_giaddr"),
+        on("so is our own loopback giaddr", 8, giaddr([10, 255, 0, 8]), "own_giaddr"),
+        on("so is the one the servers are reached from", 3, giaddr([10, 9, 0, 2]), "own_giaddr"),
         on("our giaddr in the servers' VRF is a forgery", 3, giaddr([10, 255, 0, 3]), "own_giaddr"),
         on(
             "option 82 from an untrusted client",

@@ -2,6 +2,7 @@
 
 use super::{Case, Expect, case, discover, from_client, from_server, offer};
 use crate::generate::Spec;
+use crate::generate::spec::Checksum;
 use crate::oracle::world::{S0, World};
 
 const DISCOVER: &[u8] = &[53, 1, 1, 255];
@@ -34,7 +35,7 @@ pub fn cases(world: &World) -> Vec<Case> {
                 (spec.destination, spec.destination_port) = ([192, 168, 60, 100], 68);
                 spec
             },
-            Expect::Ignored("not_dhcp"),
+            Expect::Ignored("client_port"),
         ),
         request(
             "a VLAN that no interface names",
@@ -57,6 +58,44 @@ pub fn cases(world: &World) -> Vec<Case> {
             Expect::Passed("other_host"),
         ),
         request(
+            "a unicast to our IP address and somebody else's Ethernet address",
+            &|spec| (spec.destination, spec.destination_mac) = ([192, 168, 60, 2], [2, 9, 9, 9, 9, 9]),
+            Expect::Passed("other_host"),
+        ),
+        request(
+            "a renewal that a bridge forwards to somebody else",
+            &|spec| (spec.destination, spec.destination_mac) = ([10, 0, 41, 10], [2, 9, 9, 9, 9, 9]),
+            Expect::Passed("other_host"),
+        ),
+        request(
+            "a broken request on a port with servers only is none of our business",
+            &|spec| (spec.device, spec.checksum) = (S0, Checksum::Off(1)),
+            Expect::Passed("no_interface"),
+        ),
+        request(
+            "a request with IP options on such a port",
+            &|spec| (spec.device, spec.ip_options) = (S0, vec![1; 4]),
+            Expect::Passed("no_interface"),
+        ),
+        request(
+            "a first fragment of a request on such a port",
+            &|spec| (spec.device, spec.fragment) = (S0, 0x2000),
+            Expect::Passed("no_interface"),
+        ),
+        request(
+            "an empty datagram on such a port",
+            &|spec| (spec.device, spec.message) = (S0, vec![]),
+            Expect::Passed("no_interface"),
+        ),
+        request(
+            "an op of 3 on such a port",
+            &|spec| {
+                spec.device = S0;
+                spec.message[0] = 3;
+            },
+            Expect::Passed("no_interface"),
+        ),
+        request(
             "three tags are more than a relay reads",
             &|spec| spec.tags = vec![(0x8100, 1); 3],
             Expect::Ignored("not_ipv4"),
@@ -74,7 +113,7 @@ pub fn cases(world: &World) -> Vec<Case> {
         request("a later fragment has no ports", &|spec| spec.fragment = 0x2001, Expect::Ignored("not_udp")),
         request("the last fragment has no ports", &|spec| spec.fragment = 0x00b9, Expect::Ignored("not_udp")),
         request("DNS", &|spec| spec.destination_port = 53, Expect::Ignored("not_dhcp")),
-        request("port 68", &|spec| spec.destination_port = 68, Expect::Ignored("not_dhcp")),
+        request("port 68", &|spec| spec.destination_port = 68, Expect::Ignored("client_port")),
         request(
             "a first fragment waits for the others",
             &|spec| spec.fragment = 0x2000,

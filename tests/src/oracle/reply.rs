@@ -1,0 +1,224 @@
+//! The oracle's way from server to client: `docs/rules.md`, Replies.
+
+use super::Decision;
+use super::octets::{datagram, four};
+use super::options::{Instance, sub_options, without};
+use super::request::Received;
+use super::rule::Rule;
+use super::world::{Interface, World};
+
+/// Server to client.
+pub(super) fn reply(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decision {
+    let &Received { world, port, message, options, .. } = received;
+    let mut refuse = |rule, reason| {
+        rules.push(rule);
+        Decision::Not(vec![reason])
+    };
+    if !port.upstream {
+        return refuse(Rule::FromClientPort, "reply_from_client_port");
+    }
+    let mut groups = world.groups.iter().filter(|group| group.vrf == port.vrf);
+    if !groups.any(|group| group.servers.iter().any(|server| server.address == received.source)) {
+        return refuse(Rule::UnknownServer, "unknown_server");
+    }
+    let giaddr = four(message, 24);
+    let bootp = options.kind().is_none();
+    let owns = |one: &Interface| {
+        world.server_vrf(one) == port.vrf && (one.giaddr == giaddr || bootp && one.address == giaddr)
+    };
+    let owners: Vec<usize> =
+        (1..=world.interfaces.len()).filter(|&number| owns(&world.interfaces[number - 1])).collect();
+    if giaddr != received.destination || owners.is_empty() {
+        return refuse(Rule::WrongGiaddr, "wrong_giaddr");
+    }
+    let (hidden, agents): (Vec<_>, Vec<_>) = options.agents().into_iter().partition(Instance::elsewhere);
+    let Found { number, mut out, rules: by } = match interface(world, &owners, message, &agents) {
+        Ok(found) => found,
+        Err((rule, reason)) => return refuse(rule, reason),
+    };
+    rules.extend(by);
+    let interface = &world.interfaces[number - 1];
+    let by_circuit = rules.iter().any(|rule| matches!(rule, Rule::ReplyCircuit | Rule::ReplyCircuitSplit));
+    if by_circuit || !interface.option82.as_ref().is_some_and(|option82| option82.trusted) {
+        // What hides in file and sname does not tell the interface, but does not get to the client either.
+        out.extend(hidden);
+    }
+    if interface.giaddr != giaddr {
+        rules.push(Rule::BootpReplyAddress);
+    }
+    if options.last(52).is_some() {
+        rules.push(Rule::OverloadedReply);
+        if out.iter().any(Instance::elsewhere) {
+            rules.push(Rule::OverloadedReplyAgent);
+        }
+    }
+    let mut kept = without(message, &out);
+    if options.authenticated() {
+        rules.push(Rule::ReplyAuthenticated);
+    } else if kept.len() < 300 {
+        rules.push(Rule::ReplyPadded);
+        kept.resize(300, 0);
+    }
+    let kind = options.kind().unwrap_or(0);
+    let (mac, address) = whereto(&kept, kind);
+    let mut frame = [mac, interface.mac].concat();
+    frame.extend(tags(interface));
+    frame.extend([0x08, 0x00]);
+    frame.extend(datagram(interface.tos, interface.address, address, 68, &kept, true));
+    Decision::Client { interface: number, message: kind, frame }
+}
+
+/// Which interface a reply is for, what is taken out, and by which rules.
+struct Found {
+    number: usize,
+    out: Vec<Instance>,
+    rules: Vec<Rule>,
+}
+
+type Refused = (Rule, &'static str);
+
+/// The second table.
+fn interface(world: &World, owners: &[usize], message: &[u8], agents: &[Instance]) -> Result<Found, Refused> {
+    let found = |number, out: &[Instance], rule| Ok(Found { number, out: out.to_vec(), rules: vec![rule] });
+    if agents.is_empty() {
+        if let &[one] = owners {
+            return found(one, &[], Rule::ReplyNoneUnique);
+        }
+        let mut table = world.clients.iter();
+        let client = table.find(|client| message[4..8] == client.xid && message[28..44] == client.chaddr);
+        return match client.filter(|client| owners.contains(&client.interface)) {
+            Some(client) => found(client.interface, &[], Rule::ReplyNoneTable),
+            None => Err((Rule::ReplyNoneAmbiguous, "ambiguous_giaddr")),
+        };
+    }
+    for agent in agents {
+        for &number in owners {
+            let interface = &world.interfaces[number - 1];
+            if interface.giaddr != four(message, 24) {
+                // It is for plain BOOTP, into which nothing is inserted.
+                continue;
+            }
+            if let Some(form) = exactly(interface, &agent.value) {
+                return ours(number, interface, agents, agent, &form, owners.len() > 1);
+            }
+        }
+    }
+    if let &[one] = owners {
+        match &world.interfaces[one - 1].option82 {
+            Some(ours) if ours.trusted => return found(one, &[], Rule::ReplyForeignTrusted),
+            None => return found(one, agents, Rule::ReplyForeignUnconfigured),
+            Some(_) => {}
+        }
+    }
+    let owners: Vec<usize> = owners
+        .iter()
+        .copied()
+        .filter(|&number| world.interfaces[number - 1].giaddr == four(message, 24))
+        .collect();
+    let number = circuit(world, &owners, agents)?;
+    found(number, agents, if agents.len() > 1 { Rule::ReplyCircuitSplit } else { Rule::ReplyCircuit })
+}
+
+/// How ours came back.
+struct Form {
+    unicast: bool,
+    /// Whether it ends with 152: the server did not look at the VPN. `None` when it never had one.
+    ignored: Option<bool>,
+}
+
+/// Whether a value is what an interface inserts.
+fn exactly(interface: &Interface, value: &[u8]) -> Option<Form> {
+    interface.option82.as_ref()?;
+    for unicast in [false, true] {
+        let ours = interface.agent(unicast);
+        let has_control = sub_options(&ours).0.last().is_some_and(|(code, _)| *code == 152);
+        if value == ours {
+            return Some(Form { unicast, ignored: has_control.then_some(true) });
+        }
+        if has_control && value == &ours[..ours.len() - 2] {
+            return Some(Form { unicast, ignored: Some(false) });
+        }
+    }
+    None
+}
+
+fn ours(
+    number: usize,
+    interface: &Interface,
+    agents: &[Instance],
+    own: &Instance,
+    form: &Form,
+    shared: bool,
+) -> Result<Found, Refused> {
+    if form.ignored == Some(true) {
+        return Err((Rule::VssIgnored, "vss_ignored"));
+    }
+    let trusted = interface.option82.as_ref().is_some_and(|option82| option82.trusted);
+    let others = agents.len() > 1;
+    let rules = [
+        (true, Rule::ReplyOurs),
+        (shared, Rule::ReplyOursShared),
+        (form.ignored.is_some(), Rule::ReplyOursAnswered),
+        (form.unicast, Rule::ReplyOursUnicast),
+        (others && trusted, Rule::ReplyOursTrusted),
+        (others && !trusted, Rule::ReplyOursAndAnother),
+    ];
+    let rules = rules.into_iter().filter(|(applies, _)| *applies).map(|(_, rule)| rule).collect();
+    Ok(Found { number, out: if trusted { vec![own.clone()] } else { agents.to_vec() }, rules })
+}
+
+/// The last row: by circuit-id, VSS and remote-id.
+fn circuit(world: &World, owners: &[usize], agents: &[Instance]) -> Result<usize, Refused> {
+    // RFC 3396: one value, split.
+    let joined: Vec<u8> = agents.iter().flat_map(|agent| agent.value.clone()).collect();
+    let (list, whole) = sub_options(&joined);
+    let first = |list: &[(u8, Vec<u8>)], code: u8| {
+        list.iter().find(|(other, _)| *other == code).map(|(_, value)| value.clone())
+    };
+    if !whole {
+        return Err((Rule::UnknownCircuitBroken, "unknown_circuit"));
+    }
+    let fits = |&number: &usize| {
+        let interface = &world.interfaces[number - 1];
+        let (ours, _) = sub_options(&interface.agent(false));
+        let remote = first(&list, 2);
+        first(&ours, 1).is_some()
+            && first(&ours, 1) == first(&list, 1)
+            && first(&ours, 151).unwrap_or_default() == first(&list, 151).unwrap_or_default()
+            && (remote.is_none() || remote == first(&ours, 2))
+    };
+    let fitting: Vec<usize> = owners.iter().copied().filter(fits).collect();
+    let &[number] = &fitting[..] else { return Err((Rule::UnknownCircuit, "unknown_circuit")) };
+    if first(&list, 152).is_some() {
+        return Err((Rule::VssIgnoredForeign, "vss_ignored"));
+    }
+    Ok(number)
+}
+
+/// RFC 2131 section 4.1 and RFC 1542 section 5.4, without ARP.
+fn whereto(message: &[u8], kind: u8) -> ([u8; 6], [u8; 4]) {
+    let everyone = ([255; 6], [255; 4]);
+    let (ciaddr, yiaddr) = (four(message, 12), four(message, 16));
+    let mut mac = [0; 6];
+    mac.copy_from_slice(&message[28..34]);
+    let ethernet = message[1] == 1 && message[2] == 6;
+    let a_station = mac[0] & 1 == 0 && mac != [0; 6];
+    if kind == 6 || !ethernet || !a_station {
+        everyone
+    } else if ciaddr != [0; 4] {
+        (mac, ciaddr)
+    } else if message[10] >= 0x80 || yiaddr == [0; 4] {
+        everyone
+    } else {
+        (mac, yiaddr)
+    }
+}
+
+fn tags(interface: &Interface) -> Vec<u8> {
+    let tag = |protocol: u16, vlan: u16| [protocol.to_be_bytes(), vlan.to_be_bytes()].concat();
+    match interface.vlans {
+        [0, _] => Vec::new(),
+        [one, 0] => tag(interface.tpid, one),
+        [outer, inner] => [tag(interface.tpid, outer), tag(0x8100, inner)].concat(),
+    }
+}
