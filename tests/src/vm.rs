@@ -5,4 +5,6 @@
 //! devices; `cargo xtask vm` runs them.
 
 pub mod daemon;
+pub mod seed;
 pub mod vrfs;
+pub mod vss;

@@ -10,10 +10,12 @@ use super::Vm;
 use crate::exec::{cargo, rendered};
 
 /// What runs in the machine, as (package, test target, arguments of the test program).
-const SUITE: [(&str, &str, &[&str]); 3] = [
+const SUITE: [(&str, &str, &[&str]); 5] = [
     ("relay-tests", "verifier", &["--nocapture"]),
     ("relay-tests", "vm_fanout", &["--ignored", "--nocapture"]),
     ("relay-tests", "vm_vrf", &["--ignored"]),
+    ("relay-tests", "vm_vss", &["--ignored"]),
+    ("relay-tests", "vm_seed", &["--ignored"]),
 ];
 
 /// The built test programs, and the folder each is run in.
