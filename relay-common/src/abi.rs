@@ -163,7 +163,7 @@ pub struct AgentKey {
 pub struct AgentOwner {
     /// Index of the interface.
     pub interface: u32,
-    /// Nonzero when the value has sub-option 152 in it: the server did not look at the VPN (RFC 6607 section 6).
+    /// Nonzero when the value has sub-option 152 in it: the server did not look at the VPN (RFC 6607 section 5).
     pub vss_ignored: u32,
 }
 
