@@ -24,7 +24,10 @@ pub(crate) fn servers<F: Frame, E: Env>(
         return 0;
     }
     match asked_for(frame, packet, secs) {
-        Some((address, xid)) => holder(frame, env, packet, interface, address, xid).unwrap_or(0),
+        Some((address, xid)) => match key(frame, packet, packet.port.interface, address) {
+            Some(key) => env.ask(key, interface.group, xid),
+            None => 0,
+        },
         None => 0,
     }
 }
@@ -48,27 +51,29 @@ fn asked_for<F: Frame>(frame: &F, packet: &Packet, secs: u16) -> Option<([u8; 4]
     }
 }
 
-/// The server that offered or gave the address, noted as asked; `None` when there is no one, or it has been asked already.
+/// The mask of the server that offered or gave the address, noted as asked; 0 when there is no one, or it has been asked
+/// already. With the `xid` of the offer when a client has chosen one.
 #[inline(always)]
-fn holder<F: Frame, E: Env>(
-    frame: &F,
-    env: &E,
-    packet: &Packet,
-    interface: &Interface,
-    address: [u8; 4],
-    xid: Option<[u8; 4]>,
-) -> Option<u32> {
-    let key = key(frame, packet, packet.port.interface, address)?;
-    let found = env.holder(key)?;
+pub fn ask<E: Env + ?Sized>(env: &E, key: HolderKey, group: u32, xid: Option<[u8; 4]>) -> u32 {
+    let Some(found) = env.holder(key) else { return 0 };
     if found.asked != 0 || found.server == ipv4::UNSPECIFIED || xid.is_some_and(|xid| xid != found.xid) {
-        return None;
+        return 0;
     }
-    let server = env.server_of(interface.group, found.server);
-    if server == 0 {
-        return None;
+    let server = env.server_of(group, found.server);
+    if server != 0 {
+        env.hold(key, Holder { asked: 1, ..found });
     }
-    env.hold(key, Holder { asked: 1, ..found });
-    Some(server)
+    server
+}
+
+/// Remembers that a server offered or gave an address.
+#[inline(always)]
+pub fn note<E: Env + ?Sized>(env: &E, key: HolderKey, server: [u8; 4], xid: [u8; 4], offer: bool) {
+    // Two servers that offer one address in one dialogue: whoever is chosen, the other must hear it.
+    let contested =
+        offer && env.holder(key).is_some_and(|before| before.xid == xid && before.server != server);
+    let server = if contested { ipv4::UNSPECIFIED } else { server };
+    env.hold(key, Holder { server, xid, asked: 0 });
 }
 
 /// Remembers who sent a reply, if it offers or gives an address.
@@ -85,24 +90,18 @@ pub(crate) fn learn<F: Frame, E: Env>(
         return;
     }
     let at = frame.offset(packet.message());
-    let (Some(xid), Some(yiaddr)) = (frame.read::<4>(at + bootp::XID), frame.read::<4>(at + bootp::YIADDR))
+    // In one read: of two the compiler makes one check too few for the verifier.
+    let Some([x0, x1, x2, x3, .., y0, y1, y2, y3]) =
+        frame.read::<{ bootp::YIADDR + 4 - bootp::XID }>(at + bootp::XID)
     else {
         return;
     };
+    let (xid, yiaddr) = ([x0, x1, x2, x3], [y0, y1, y2, y3]);
     if yiaddr == ipv4::UNSPECIFIED {
         return;
     }
     let Some(key) = key(frame, packet, index, yiaddr) else { return };
-    let mut server = packet.source;
-    // Two servers that offer one address in one dialogue: whoever is chosen, the other must hear it.
-    if kind == message::OFFER
-        && let Some(before) = env.holder(key)
-        && before.xid == xid
-        && before.server != server
-    {
-        server = ipv4::UNSPECIFIED;
-    }
-    env.hold(key, Holder { server, xid, asked: 0 });
+    env.note(key, packet.source, xid, kind == message::OFFER);
 }
 
 /// `None` for clients without an Ethernet address.

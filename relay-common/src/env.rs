@@ -3,6 +3,7 @@
 use crate::abi::{
     Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey,
 };
+use crate::affinity;
 
 /// What is known of a server group when a request is about to be sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,14 @@ pub trait Env {
     fn hold(&self, key: HolderKey, holder: Holder);
     /// The mask of a server in a group, 0 when it is not in it.
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32;
+    /// [`affinity::ask`]: the kernel does it on a stack of its own.
+    fn ask(&self, key: HolderKey, group: u32, xid: Option<[u8; 4]>) -> u32 {
+        affinity::ask(self, key, group, xid)
+    }
+    /// [`affinity::note`], likewise.
+    fn note(&self, key: HolderKey, server: [u8; 4], xid: [u8; 4], offer: bool) {
+        affinity::note(self, key, server, xid, offer);
+    }
     /// Whether one more request may be relayed now from an interface that is limited to `rate` a second.
     fn admit(&self, interface: u32, rate: u32) -> bool;
 }

@@ -205,7 +205,13 @@ pub fn fill<F: Frame, O: Offsets>(
     event.ciaddr = frame.read(at + bootp::CIADDR)?;
     event.yiaddr = frame.read(at + bootp::YIADDR)?;
     event.giaddr = frame.read(at + bootp::GIADDR)?;
-    event.chaddr = frame.read(at + bootp::CHADDR)?;
+    // By halves: a copy of 16 octets is a call of a function, for which there is no stack left.
+    let (halves, _) = event.chaddr.as_chunks_mut::<8>();
+    let mut half_at = at + bootp::CHADDR;
+    for half in halves {
+        *half = frame.read(half_at)?;
+        half_at += half.len();
+    }
     event.source = place.source;
     event.destination = place.destination;
     event.requested = address(frame, options.option(option::REQUESTED)).unwrap_or_default();
@@ -236,14 +242,11 @@ fn number<F: Frame>(frame: &F, at: usize) -> Option<u32> {
 /// Copies the client identifier's first octets and returns its length on the wire.
 #[inline(always)]
 fn client_id<F: Frame>(frame: &F, at: usize, into: &mut [u8; CLIENT_ID_LEN]) -> u8 {
-    *into = [0; CLIENT_ID_LEN];
-    if at == 0 {
-        return 0;
-    }
     let at = frame.offset(at);
-    let Some(len) = frame.u8(at + 1) else { return 0 };
+    let len = if at == 0 { 0 } else { frame.u8(at + 1).unwrap_or(0) };
     let (words, _) = into.as_chunks_mut::<8>();
-    let mut left = usize::from(len);
+    // Zeros are not written apart, which would be a call of a function too.
+    let mut left = frame.offset(usize::from(len));
     let mut from = at + 2;
     for octets in words {
         *octets = first_octets(frame, from, left).to_le_bytes();

@@ -29,7 +29,7 @@
 extern crate std;
 
 pub mod abi;
-mod affinity;
+pub mod affinity;
 pub mod agent;
 pub mod checksum;
 mod copy;

@@ -89,6 +89,27 @@ impl Env for Maps {
     }
 
     #[inline(always)]
+    fn ask(&self, key: HolderKey, group: u32, xid: Option<[u8; 4]>) -> u32 {
+        let xid = xid.map_or(u64::MAX, |xid| u64::from(u32::from_ne_bytes(xid)));
+        let mask =
+            loops::ask_holder(key.interface, u32::from_ne_bytes(key.address), number(key.chaddr), group, xid);
+        forgotten(mask as usize) as u32
+    }
+
+    #[inline(always)]
+    fn note(&self, key: HolderKey, server: [u8; 4], xid: [u8; 4], offer: bool) {
+        let chaddr = number(key.chaddr) | u64::from(offer) << loops::OFFER_BIT;
+        // What it returns says nothing.
+        let _ = loops::note_holder(
+            key.interface,
+            u32::from_ne_bytes(key.address),
+            chaddr,
+            u32::from_ne_bytes(server),
+            u32::from_ne_bytes(xid),
+        );
+    }
+
+    #[inline(always)]
     fn admit(&self, interface: u32, rate: u32) -> bool {
         match BUCKETS.get_ptr_mut(interface) {
             // SAFETY: the bucket of this CPU, which nobody else writes while the program runs.
@@ -96,4 +117,10 @@ impl Env for Maps {
             None => false,
         }
     }
+}
+
+/// An Ethernet address in the low octets.
+#[inline(always)]
+fn number([a, b, c, d, e, f]: [u8; 6]) -> u64 {
+    u64::from_ne_bytes([a, b, c, d, e, f, 0, 0])
 }

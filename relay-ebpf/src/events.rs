@@ -3,9 +3,7 @@
 //! Functions of their own, as in `loops`: what a record holds is read again from the frame, so that the verifier need not
 //! carry it through the rules.
 
-use aya_ebpf::{
-    bindings::xdp_md, btf_maps::RingBuf, helpers::generated::bpf_ktime_get_boot_ns, programs::XdpContext,
-};
+use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_ktime_get_boot_ns, programs::XdpContext};
 use relay_common::{
     Frame, Seen,
     event::{self, Event, Offsets, Place, path},
@@ -59,18 +57,11 @@ pub(crate) extern "C" fn passed(ctx: *mut xdp_md) -> u32 {
     0
 }
 
+/// One record, whichever ring it is in: filled by the same code, which is long and needs much of the stack.
 #[inline(always)]
 fn record(frame: &XdpFrame, seen: &Seen, path: u8) {
-    if seen.message == DISCOVER {
-        into(&DISCOVERS, frame, seen, path)
-    } else {
-        into(&EVENTS, frame, seen, path)
-    }
-}
-
-#[inline(always)]
-fn into<const SIZE: usize>(ring: &RingBuf<Event, SIZE>, frame: &XdpFrame, seen: &Seen, path: u8) {
-    let Some(mut record) = ring.reserve(0) else {
+    let reserved = if seen.message == DISCOVER { DISCOVERS.reserve(0) } else { EVENTS.reserve(0) };
+    let Some(mut record) = reserved else {
         counters::event_lost();
         return;
     };

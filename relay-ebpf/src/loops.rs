@@ -4,9 +4,14 @@
 //! Arguments are the context and plain numbers, about which nothing is assumed; failure is [`FAILED`].
 
 use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
-use relay_common::{Frame as _, Options, Reason, Sum, abi::MAX_SERVERS, agent, checksum, shift};
+use relay_common::{
+    Frame as _, Options, Reason, Sum,
+    abi::{HolderKey, MAX_SERVERS},
+    affinity, agent, checksum, shift,
+};
 
 use crate::{
+    env::Maps,
     frame::{XdpFrame, forgotten},
     maps::{AGENTS, SERVERS, SLOTS},
 };
@@ -118,6 +123,44 @@ pub(crate) extern "C" fn server_of(slot: u32, address: u32) -> u32 {
         found = forgotten(found);
     }
     found as u32
+}
+
+/// Above an Ethernet address: the message is an offer.
+pub(crate) const OFFER_BIT: u32 = 48;
+
+#[inline(always)]
+fn holder_key(interface: u32, address: u32, chaddr: u64) -> HolderKey {
+    let [a, b, c, d, e, f, ..] = chaddr.to_ne_bytes();
+    HolderKey { interface, address: address.to_ne_bytes(), chaddr: [a, b, c, d, e, f], zero: 0 }
+}
+
+/// [`affinity::ask`]; an `xid` of more than 32 bits is none.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn ask_holder(interface: u32, address: u32, chaddr: u64, group: u32, xid: u64) -> u32 {
+    let xid = u32::try_from(xid).ok().map(u32::to_ne_bytes);
+    affinity::ask(&Maps, holder_key(interface, address, chaddr), group, xid)
+}
+
+/// [`affinity::note`]. The result says nothing.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn note_holder(
+    interface: u32,
+    address: u32,
+    chaddr: u64,
+    server: u32,
+    xid: u32,
+) -> u32 {
+    let offer = chaddr >> OFFER_BIT != 0;
+    affinity::note(
+        &Maps,
+        holder_key(interface, address, chaddr),
+        server.to_ne_bytes(),
+        xid.to_ne_bytes(),
+        offer,
+    );
+    0
 }
 
 /// [`Options::walk`]; what it finds is left in the notes of this CPU.
