@@ -67,8 +67,7 @@ pub trait Frame: Sized {
     fn write_agent(&mut self, offset: usize, _interface: u32, ours: &Agent, unicast: bool) -> Option<Sum> {
         agent::write(self, offset, ours, unicast)
     }
-    /// A message of which an [`crate::event::Event`] is to be made: it is about to be relayed, and still as it came in. The
-    /// daemon, which has the octets, makes its own.
+    /// A message of which an [`crate::event::Event`] is to be made: it is about to be relayed, and still as it came in.
     fn observe(&mut self, _seen: &Seen) {}
     /// The identity. In BPF it makes the verifier forget what it knows of a value: states that differ only in what is
     /// known of it become one, which is what keeps loops affordable.
@@ -103,6 +102,7 @@ pub struct SliceFrame<'a> {
     end: usize,
     /// By code, 0 for none: no option begins where the frame does.
     options: [u16; 256],
+    seen: Option<Seen>,
 }
 
 impl<'a> SliceFrame<'a> {
@@ -115,12 +115,17 @@ impl<'a> SliceFrame<'a> {
     /// When `start..end` is not inside the buffer.
     pub fn new(buffer: &'a mut [u8], start: usize, end: usize) -> Self {
         assert!(start <= end && end <= buffer.len(), "the frame lies outside its buffer");
-        Self { buffer, start, end, options: [0; 256] }
+        Self { buffer, start, end, options: [0; 256], seen: None }
     }
 
     /// The frame's octets.
     pub fn octets(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
+    }
+
+    /// What was observed of the message before it was rewritten.
+    pub fn seen(&self) -> Option<&Seen> {
+        self.seen.as_ref()
     }
 
     /// Where the frame now lies in the buffer.
@@ -167,6 +172,10 @@ impl Frame for SliceFrame<'_> {
     fn shrink_head(&mut self, by: usize) -> Option<()> {
         self.start = self.start.checked_add(by).filter(|&start| start <= self.end)?;
         Some(())
+    }
+
+    fn observe(&mut self, seen: &Seen) {
+        self.seen = Some(*seen);
     }
 
     fn forget_options(&mut self) {

@@ -68,6 +68,10 @@ pub fn passing<F: Frame, E: Env>(frame: &mut F, env: &E, ifindex: u32) -> Option
         return None;
     }
     let port = env.port(key)?;
+    // A broadcast ends here, and what has another address is on its way past this machine.
+    if frame.read::<{ eth::ADDRESS_LEN }>(eth::DESTINATION)? != port.mac {
+        return None;
+    }
     let packet = Packet::verify(frame, l3, &header, port, 0, false).ok()?;
     if packet.options.message == bootp::message::BOOTP {
         return None;

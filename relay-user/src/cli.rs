@@ -4,7 +4,11 @@
 
 mod check;
 mod daemon;
+mod events;
+mod filter;
+mod leases;
 mod query;
+mod servers;
 mod stats;
 mod status;
 mod table;
@@ -28,6 +32,8 @@ use relay_user::{config::ConfigError, control};
   xdp-dhcrelay run --config /etc/xdp-dhcrelay.toml     relay, in the foreground
   xdp-dhcrelay status                                  how the running daemon stands
   xdp-dhcrelay stats --json                            its counters, for programs
+  xdp-dhcrelay leases --interface eth1                 who holds which address
+  xdp-dhcrelay events --mac 02:00:00:00:00:01          one client's dialogues, live
 
 Exit code: 0 done, 1 failed while running, 2 wrong configuration or command line.",
     disable_help_subcommand = true
@@ -54,6 +60,25 @@ enum Command {
 
 The table leaves out what is zero. The JSON document has every message type and every reason, always.")]
     Stats(query::Options),
+    /// Show who holds which address, learnt from the messages that go through
+    #[command(after_help = "Examples:
+  xdp-dhcrelay leases --state bound --interface eth1.100
+  xdp-dhcrelay leases --mac 02:00:00:00:00:01 --json | jq '.leases[].offers'
+
+A client has to fit every option that is given. In the table, an address in brackets is one that the client held before, or has been offered.")]
+    Leases(leases::Options),
+    /// Show what clients and servers say to each other, live, a line a step
+    #[command(after_help = "Examples:
+  xdp-dhcrelay events
+  xdp-dhcrelay events --interface eth1 --json | jq 'select(.step == \"taken_over\")'
+
+Ends with Ctrl-C. With --json, one JSON document a line. Lines that this command was too slow to read are counted in a line of their own.")]
+    Events(events::Options),
+    /// Show which server answers whom, in the last hour, and what that says
+    #[command(after_help = "Examples:
+  xdp-dhcrelay servers
+  xdp-dhcrelay servers --json | jq '.findings[] | select(.warning).text'")]
+    Servers(query::Options),
 }
 
 /// The option every command has that reads the file itself.
@@ -108,6 +133,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Status(options) => query::run(&options, own, control::Command::Status, status::render),
         Command::Stats(options) => query::run(&options, own, control::Command::Stats, stats::render),
+        Command::Leases(options) => leases::run(&options, own),
+        Command::Events(options) => events::run(&options, own),
+        Command::Servers(options) => query::run(&options, own, control::Command::Servers, servers::render),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -123,14 +151,14 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Writes to stdout. A reader that has seen enough (`| head`) is not a failure.
-fn print(text: &str) -> Result<(), Failure> {
+/// Writes to stdout. A reader that has seen enough (`| head`) is not a failure; false says that it has.
+fn print(text: &str) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(anyhow::Error::new(error).context("cannot write to stdout").into())
         }
-        _ => Ok(()),
+        written => Ok(written.is_ok()),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     control,
     nexthop::{Options as WatchOptions, Resolution, Snapshot, Watcher},
     plan,
+    snoop::{Labels, Rings, Snoop, policy},
 };
 use answers::Answers;
 use paths::{Paths, Redirects};
@@ -51,7 +52,8 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let (features, mut redirects) = Redirects::watch().await;
     let first = machine.borrow_and_update().clone();
     let mut paths = Paths::start(config, &first, &redirects)?;
-    let answers = Arc::new(Answers::new(&options.config, &paths, &first));
+    let snoop = start_snooping(&mut paths)?;
+    let answers = Arc::new(Answers::new(&options.config, &paths, &first, snoop.handle().clone()));
     let control = claim.serve(answers.clone());
 
     tracing::info!(fast_path = paths.is_fast(), "ready");
@@ -65,15 +67,39 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         }
         let snapshot = machine.borrow_and_update().clone();
         paths.follow(&snapshot, &redirects);
+        if let Err(error) =
+            snoop.handle().configure(policy(paths.config(), paths.plan()), Labels::of(paths.config()))
+        {
+            tracing::error!("a change of the machine is not known to the client table: {error}");
+        }
         answers.update(&paths, &snapshot);
     }
     tracing::info!("ending");
     notify(&[sd_notify::NotifyState::Stopping]);
     drop(control);
     drop(paths);
+    // Behind both paths: it takes the last records, and stores what they changed.
+    drop(snoop);
     drop(features);
     watcher.shutdown().await?;
     Ok(())
+}
+
+/// Starts the client table, and hands it what the fast path writes.
+fn start_snooping(paths: &mut Paths) -> Result<Snoop, DaemonError> {
+    let rings = paths.take_events();
+    let config = paths.config();
+    let snoop = Snoop::start(
+        Arc::clone(paths.state()),
+        policy(config, paths.plan()),
+        Labels::of(config),
+        config.relay.state_dir.clone(),
+    )
+    .map_err(DaemonError::Clients)?;
+    if let Some(rings) = rings {
+        snoop.handle().take_rings(Rings(rings)).map_err(DaemonError::Clients)?;
+    }
+    Ok(snoop)
 }
 
 /// Waits until every server has been found or given up, but not for long.

@@ -13,5 +13,6 @@ pub mod option82;
 pub mod plan;
 pub mod quota;
 pub mod slowpath;
+pub mod snoop;
 pub mod socket;
 pub mod tables;

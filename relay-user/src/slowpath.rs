@@ -5,6 +5,7 @@
 //! received, relayed and sent with a system call each.
 
 mod recent;
+mod record;
 mod relay;
 mod state;
 mod worker;

@@ -58,6 +58,7 @@ fast_path = "prefer"
 xdp_mode = "generic"
 metrics_listen = "127.0.0.1:9567"
 udp_checksum = "always"
+clients_max = 2000
 
 [[server_group]]
 name = "core"
@@ -75,6 +76,7 @@ server_group = "core"
 address = "192.168.60.2"
 giaddr = "10.255.0.1"
 rate_limit = 1000
+clients_max = 500
 host_routes = true
 
 [interface.option82]

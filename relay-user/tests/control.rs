@@ -7,7 +7,7 @@ mod socket;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use relay_user::control::{self, Command, ControlError, Server, Source};
+use relay_user::control::{self, Command, ControlError, Question, Server, Source};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -19,8 +19,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 struct Echo;
 
 impl Source for Echo {
-    fn answer(&self, command: Command) -> Result<Value, String> {
-        Ok(json!({ "asked": command.name() }))
+    fn answer(&self, question: &Question) -> Result<Vec<u8>, String> {
+        Ok(json!({ "asked": question.command.name() }).to_string().into_bytes())
     }
 }
 
@@ -58,8 +58,8 @@ fn directory() -> TempDir {
 
 #[track_caller]
 fn answers(path: &Path) {
-    for command in Command::ALL {
-        let answer = control::ask(path, *command).unwrap_or_else(|error| panic!("{error}"));
+    for command in Command::ALL.iter().filter(|command| **command != Command::Events) {
+        let answer: Value = control::ask(path, *command).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(answer, json!({ "asked": command.name() }));
     }
 }

@@ -55,6 +55,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         return Ok(());
     }
     print(&resolved.effective.to_toml().context("the effective configuration cannot be written as TOML")?)
+        .map(drop)
 }
 
 fn document(checked: &Result<ResolvedConfig, ConfigError>) -> Result<String, Failure> {

@@ -1,4 +1,4 @@
-//! `status` and `stats`: ask the running daemon over its control socket, and print the answer.
+//! `status`, `stats`, `leases` and `servers`: ask the running daemon over its control socket, and print the answer.
 
 use std::path::PathBuf;
 
@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use clap::{ArgMatches, parser::ValueSource};
 use relay_user::{
     config::{Config, domain::Relay},
-    control::{self, Command},
+    control::{self, Question},
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Failure, Json, print};
 
@@ -26,34 +27,36 @@ pub(super) struct Options {
     config: Option<PathBuf>,
 }
 
-/// Asks `command`, and prints the answer as `render` lays it out for people, or as it is for programs.
+/// Asks `question`, and prints the answer as `render` lays it out for people, or as it is for programs.
 ///
 /// `matches` is what clap found for the command: where each option came from.
 pub(super) fn run<T: DeserializeOwned>(
     options: &Options,
     matches: &ArgMatches,
-    command: Command,
+    question: impl Into<Question>,
     render: impl FnOnce(&T) -> String,
 ) -> Result<(), Failure> {
     let socket = socket(options, matches)?;
-    let answer = control::ask(&socket, command).map_err(anyhow::Error::new)?;
     if options.json.json {
+        let answer: Value = control::ask(&socket, question).map_err(anyhow::Error::new)?;
         let mut text =
             serde_json::to_string_pretty(&answer).context("the answer cannot be written as JSON")?;
         text.push('\n');
-        return print(&text);
+        return print(&text).map(drop);
     }
-    let model: T = serde_json::from_value(answer).with_context(|| {
-        format!(
-            "the daemon on {} is of another version than this command; restart it, or use --json",
-            socket.display()
-        )
-    })?;
-    print(&render(&model))
+    let model: T = control::ask(&socket, question).map_err(anyhow::Error::new)?;
+    print(&render(&model)).map(drop)
+}
+
+impl Options {
+    /// Whether the answer is for programs.
+    pub(super) fn is_json(&self) -> bool {
+        self.json.json
+    }
 }
 
 /// The socket that is meant: on the command line before in the environment, a socket before a configuration.
-fn socket(options: &Options, matches: &ArgMatches) -> Result<PathBuf, Failure> {
+pub(super) fn socket(options: &Options, matches: &ArgMatches) -> Result<PathBuf, Failure> {
     let Options { json: _, socket, config } = options;
     let typed = |option| matches.value_source(option) == Some(ValueSource::CommandLine);
     match (socket, config) {

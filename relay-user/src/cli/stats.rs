@@ -5,13 +5,17 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use relay_common::{Reason, abi::MESSAGE_NAMES};
-use relay_user::control::model::{Count, InterfaceStats, Stats};
+use relay_user::control::{
+    leases::ClientStats,
+    model::{Count, InterfaceStats, Stats},
+};
 
 use super::table::{Align, Table};
 
 /// The text of `stats`.
 pub(super) fn render(stats: &Stats) -> String {
-    let Stats { interfaces, unattributed, copies, send_errors, receive_drops, punts, punts_lost } = stats;
+    let Stats { interfaces, unattributed, copies, send_errors, receive_drops, punts, punts_lost, clients } =
+        stats;
     let mut text = section("Relayed", &relayed(interfaces), "Nothing was relayed yet.");
     text.push('\n');
     text.push_str(&section(
@@ -29,6 +33,46 @@ pub(super) fn render(stats: &Stats) -> String {
     );
     let _ =
         writeln!(text, "Slow path: {send_errors} send errors, {receive_drops} frames lost before reading");
+    text.push('\n');
+    text.push_str(&client_table(clients));
+    text
+}
+
+/// The client table: in a few lines, with what it did not believe.
+fn client_table(stats: &ClientStats) -> String {
+    let ClientStats {
+        clients,
+        bound,
+        clients_max,
+        messages,
+        ignored,
+        suspicious,
+        limit_reached,
+        events_lost,
+        events_unreadable,
+        stored,
+        store_error,
+    } = stats;
+    let mut text = format!(
+        "Clients: {clients} of at most {clients_max}, {bound} bound; {limit_reached} times there was no room for one\n\
+         Messages looked at: {messages}, lost {events_lost}, unreadable {events_unreadable}; {stored} changes stored\n"
+    );
+    let others: Vec<String> = ignored
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    // Writing to a String does not fail.
+    if !others.is_empty() {
+        let _ = writeln!(text, "Messages that changed nothing: {}", others.join(", "));
+    }
+    if *suspicious > 0 {
+        let _ =
+            writeln!(text, "{suspicious} of them came from where they cannot come from: forged, or a loop");
+    }
+    if let Some(error) = store_error {
+        let _ = writeln!(text, "Leases are not stored: {error}");
+    }
     text
 }
 

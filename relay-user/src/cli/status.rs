@@ -95,7 +95,7 @@ fn server_table(groups: &[GroupStatus]) -> String {
 }
 
 /// The two largest units: `3 d 4 h`, `5 min 12 s`.
-fn duration(seconds: u64) -> String {
+pub(super) fn duration(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let first = UNITS.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(UNITS.len() - 1);
     let (unit, name) = UNITS[first];

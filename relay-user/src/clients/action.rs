@@ -87,6 +87,28 @@ pub enum StepKind {
     Forgotten,
 }
 
+impl StepKind {
+    /// The name in `events` and in JSON.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Discover => "discover",
+            Self::Offer => "offer",
+            Self::Request => "request",
+            Self::Renewing => "renewing",
+            Self::Rebinding => "rebinding",
+            Self::Bound => "bound",
+            Self::Renewed => "renewed",
+            Self::TakenOver => "taken_over",
+            Self::Released => "released",
+            Self::Declined => "declined",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Displaced => "displaced",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}
+
 /// A step of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {

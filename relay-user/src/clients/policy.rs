@@ -29,7 +29,7 @@ pub struct Interface {
 }
 
 /// The whole of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// By index, as in [`relay_common::event::Event::interface`]; index 0 is nobody's.
     pub interfaces: Vec<Option<Interface>>,

@@ -101,6 +101,11 @@ impl Table {
         }
     }
 
+    /// When [`Self::expire`] has something to do again, at the earliest; `None` while nothing is to come.
+    pub fn next_deadline(&self) -> Option<BootTime> {
+        self.wheel.next()
+    }
+
     /// A client by its number in a [`super::Step`].
     pub fn client(&self, number: u32) -> Option<&Client> {
         self.clients.get(number)
@@ -134,6 +139,16 @@ impl Table {
     /// Messages handled, those that changed nothing included.
     pub fn handled(&self) -> u64 {
         self.handled
+    }
+
+    /// How many hold a lease. Looks at all of them.
+    pub fn bound(&self) -> usize {
+        self.clients().filter(|client| client.state.is_bound()).count()
+    }
+
+    /// How many clients an interface has.
+    pub fn len_of(&self, interface: u32) -> u32 {
+        self.used.get(interface as usize).map_or(0, |used| used.entries)
     }
 
     /// How many messages changed nothing, by reason.

@@ -108,6 +108,12 @@ impl Wheel {
         }
     }
 
+    /// When [`Self::due`] has something to do again, at the earliest; `None` while no deadline is set.
+    pub(crate) fn next(&self) -> Option<BootTime> {
+        let (_, _, at) = self.first()?;
+        Some(BootTime::from_nanos(at.saturating_mul(TICK_NANOS)))
+    }
+
     /// The occupied slot that comes up first, and the tick at which it does.
     fn first(&self) -> Option<(usize, usize, u64)> {
         let now = self.now + 1;

@@ -16,6 +16,11 @@ use super::{error::Problem, file::File, source::Source, template::Template};
 /// The fan-out of one message: copies one program run makes. More servers than this are refused.
 pub const MAX_SERVERS_PER_GROUP: usize = 32;
 
+/// The most clients that the lease table may be told to take: 4 GB of them.
+pub const CLIENTS_MAX: u32 = 10_000_000;
+/// Clients of an interface in the lease table, unless it says otherwise: as many as a /16 has addresses.
+pub const INTERFACE_CLIENTS: u32 = 65_536;
+
 /// A configuration that is right in itself. Serialises as the file that would say the same with every default written.
 #[derive(Clone, Debug, Serialize)]
 #[serde(into = "File")]
@@ -143,6 +148,8 @@ pub struct Relay {
     pub max_hops: u8,
     /// Bytes of DHCP message (UDP payload) with option 82; a larger one goes on without it. 576 to 9000.
     pub max_message_size: u16,
+    /// Clients in the lease table at most, on all interfaces together. 1 to [`CLIENTS_MAX`].
+    pub clients_max: u32,
     /// Directory of what outlives a restart.
     pub state_dir: PathBuf,
     /// Directory on a BPF file system for pinned maps and links.
@@ -164,6 +171,7 @@ impl Default for Relay {
             xdp_mode: XdpMode::default(),
             max_hops: 16,
             max_message_size: 1472,
+            clients_max: 262_144,
             state_dir: "/var/lib/xdp-dhcrelay".into(),
             bpffs_dir: "/sys/fs/bpf/xdp-dhcrelay".into(),
             control_socket: "/run/xdp-dhcrelay/control.sock".into(),
@@ -218,6 +226,8 @@ pub struct Interface {
     pub giaddr: Option<Ipv4Addr>,
     /// Requests per second; `None`: no limit.
     pub rate_limit: Option<u32>,
+    /// Clients of this interface in the lease table at most. 1 to [`CLIENTS_MAX`].
+    pub clients_max: u32,
     /// Whether each bound client gets a /32 route and a neighbour entry.
     pub host_routes: bool,
     /// `None`: no option 82 is added.

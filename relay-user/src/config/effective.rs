@@ -32,6 +32,7 @@ fn relay(relay: Relay) -> file::Relay {
         xdp_mode,
         max_hops,
         max_message_size,
+        clients_max,
         state_dir,
         bpffs_dir,
         control_socket,
@@ -46,6 +47,7 @@ fn relay(relay: Relay) -> file::Relay {
         xdp_mode: Some(xdp_mode.to_string()),
         max_hops: Some(max_hops.into()),
         max_message_size: Some(max_message_size.into()),
+        clients_max: Some(clients_max.into()),
         state_dir: path(state_dir),
         bpffs_dir: path(bpffs_dir),
         control_socket: path(control_socket),
@@ -77,7 +79,8 @@ fn server(server: Server) -> file::TextOr<file::Server> {
 }
 
 fn client_interface(interface: Interface, group_names: &[String]) -> file::Interface {
-    let Interface { name, vlan, group, address, giaddr, rate_limit, host_routes, option82 } = interface;
+    let Interface { name, vlan, group, address, giaddr, rate_limit, clients_max, host_routes, option82 } =
+        interface;
     let text = |address: Option<Ipv4Addr>| address.map(|address| address.to_string());
     file::Interface {
         name: Some(name),
@@ -86,6 +89,7 @@ fn client_interface(interface: Interface, group_names: &[String]) -> file::Inter
         address: text(address),
         giaddr: text(giaddr),
         rate_limit: rate_limit.map(i64::from),
+        clients_max: Some(clients_max.into()),
         host_routes: Some(host_routes),
         option82: option82.map(relay_information),
     }

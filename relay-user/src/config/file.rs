@@ -34,6 +34,7 @@ pub(super) struct Relay {
     pub(super) xdp_mode: Option<String>,
     pub(super) max_hops: Option<i64>,
     pub(super) max_message_size: Option<i64>,
+    pub(super) clients_max: Option<i64>,
     pub(super) state_dir: Option<String>,
     pub(super) bpffs_dir: Option<String>,
     pub(super) control_socket: Option<String>,
@@ -77,6 +78,7 @@ pub(super) struct Interface {
     pub(super) address: Option<String>,
     pub(super) giaddr: Option<String>,
     pub(super) rate_limit: Option<i64>,
+    pub(super) clients_max: Option<i64>,
     pub(super) host_routes: Option<bool>,
     pub(super) option82: Option<Option82>,
 }

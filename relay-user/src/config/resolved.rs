@@ -87,6 +87,8 @@ pub struct ResolvedInterface {
     pub group: usize,
     /// Requests per second; `None`: no limit.
     pub rate_limit: Option<u32>,
+    /// Clients of this interface in the lease table at most.
+    pub clients_max: u32,
     /// Whether each bound client gets a /32 route and a neighbour entry.
     pub host_routes: bool,
     /// `None`: no option 82 is added, and an untrusted one is refused.

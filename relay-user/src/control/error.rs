@@ -76,6 +76,17 @@ pub enum ControlError {
         /// What JSON missed.
         source: serde_json::Error,
     },
+    /// The document is not what this program expects.
+    #[error(
+        "the daemon on {} is of another version than this command; restart it, or use --json: {source}",
+        .path.display()
+    )]
+    OtherVersion {
+        /// The socket.
+        path: PathBuf,
+        /// What JSON missed.
+        source: serde_json::Error,
+    },
     /// The system refused something.
     #[error("cannot {action} {}: {source}", .path.display())]
     System {

@@ -12,6 +12,8 @@ use relay_common::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::leases::ClientStats;
+
 /// The answer to `status`: how the daemon stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -173,6 +175,9 @@ pub struct Stats {
     pub punts: u64,
     /// Those of them that were lost because the daemon did not keep up.
     pub punts_lost: u64,
+    /// The client table.
+    #[serde(default)]
+    pub clients: ClientStats,
 }
 
 /// What was done with the packets of one interface.

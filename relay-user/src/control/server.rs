@@ -14,7 +14,6 @@ use std::{
 };
 
 use nix::sys::stat::{Mode, fchmod};
-use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -24,7 +23,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Command, ControlError, MAX_REQUEST, Refusal, Request, Source, TIMEOUT};
+use super::{
+    Command, ControlError, MAX_REQUEST, Question, Refusal, Request, Source, TIMEOUT, stream::stream_steps,
+};
 
 /// Clients that are served at one time; the kernel lets the next ones wait.
 const MAX_CLIENTS: usize = 64;
@@ -217,14 +218,23 @@ async fn attend(mut stream: UnixStream, source: Arc<dyn Source>) -> io::Result<(
     let answer = match timeout(TIMEOUT, reader.read_until(b'\n', &mut line)).await {
         Ok(read) => {
             read?;
-            match command(&line) {
-                Ok(command) => match tokio::task::spawn_blocking(move || source.answer(command)).await {
-                    Ok(answer) => answer,
-                    Err(error) => {
-                        tracing::error!(%command, %error, "a question on the control socket was not answered");
-                        Err(format!("\"{command}\" failed inside the daemon; its log says more"))
+            match question(&line) {
+                Ok(Question { command: Command::Events, filter }) => match source.follow() {
+                    Ok(steps) => {
+                        return stream_steps(reader.into_inner().into_inner(), writer, steps, &filter).await;
                     }
+                    Err(message) => Err(message),
                 },
+                Ok(question) => {
+                    let command = question.command;
+                    match tokio::task::spawn_blocking(move || source.answer(&question)).await {
+                        Ok(answer) => answer,
+                        Err(error) => {
+                            tracing::error!(%command, %error, "a question on the control socket was not answered");
+                            Err(format!("\"{command}\" failed inside the daemon; its log says more"))
+                        }
+                    }
+                }
                 Err(message) => Err(message),
             }
         }
@@ -243,21 +253,25 @@ async fn attend(mut stream: UnixStream, source: Arc<dyn Source>) -> io::Result<(
     writer.shutdown().await
 }
 
-/// The command that `line` asks for.
-fn command(line: &[u8]) -> Result<Command, String> {
+/// The question that `line` asks.
+fn question(line: &[u8]) -> Result<Question, String> {
     if line.len() > MAX_REQUEST {
         return Err(format!("the question is longer than {MAX_REQUEST} bytes"));
     }
     let known = || Command::ALL.iter().map(|command| command.name()).collect::<Vec<_>>().join(", ");
-    let Request { command } = serde_json::from_slice(line)
+    let Request { command, filter } = serde_json::from_slice(line)
         .map_err(|error| format!("a question is one line such as {{\"command\":\"status\"}}: {error}"))?;
-    Command::from_name(&command)
-        .ok_or_else(|| format!("unknown command {command:?}; this daemon knows: {}", known()))
+    let command = Command::from_name(&command)
+        .ok_or_else(|| format!("unknown command {command:?}; this daemon knows: {}", known()))?;
+    if filter.is_some() && !matches!(command, Command::Leases | Command::Events) {
+        return Err(format!("\"{command}\" takes no filter"));
+    }
+    Ok(Question { command, filter: filter.unwrap_or_default() })
 }
 
-fn document(answer: Result<Value, String>) -> io::Result<Vec<u8>> {
+fn document(answer: Result<Vec<u8>, String>) -> io::Result<Vec<u8>> {
     Ok(match answer {
-        Ok(value) => serde_json::to_vec(&value)?,
+        Ok(document) => document,
         Err(error) => serde_json::to_vec(&Refusal { error })?,
     })
 }

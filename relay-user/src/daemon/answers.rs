@@ -9,13 +9,14 @@ use std::{
 
 use bytemuck::Zeroable as _;
 use relay_common::{Reason, abi::Counters};
-use serde_json::Value;
+use tokio::sync::broadcast;
 
 use super::paths::Paths;
 use crate::{
     config::ResolvedConfig,
     control::{
-        Command, Source,
+        Command, Question, Source,
+        leases::{ClientStats, StepRow},
         model::{
             Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus,
             ServerPath, ServerStatus, Stats, Status, messages, reasons,
@@ -25,8 +26,12 @@ use crate::{
     nexthop::{Resolution, Snapshot, Target, Unresolved},
     plan::Plan,
     slowpath::State,
+    snoop::{self, answer},
     tables::ServerState,
 };
+
+/// How many may follow the events at one time: each takes one of the control socket's places.
+const FOLLOWERS: usize = 16;
 
 /// Answers the control socket.
 pub(super) struct Answers {
@@ -36,6 +41,8 @@ pub(super) struct Answers {
     state: Arc<State>,
     kernel: Option<Arc<Reader>>,
     present: RwLock<Present>,
+    snoop: snoop::Handle,
+    config: Arc<ResolvedConfig>,
 }
 
 /// What `status` says, but for the time.
@@ -48,7 +55,7 @@ struct Present {
 }
 
 impl Answers {
-    pub(super) fn new(path: &Path, paths: &Paths, machine: &Snapshot) -> Self {
+    pub(super) fn new(path: &Path, paths: &Paths, machine: &Snapshot, snoop: snoop::Handle) -> Self {
         let answers = Self {
             path: path.to_owned(),
             started: Instant::now(),
@@ -56,6 +63,8 @@ impl Answers {
             state: Arc::clone(paths.state()),
             kernel: paths.kernel_counters().map(Arc::clone),
             present: RwLock::default(),
+            snoop,
+            config: Arc::new(paths.config().clone()),
         };
         answers.update(paths, machine);
         answers
@@ -83,6 +92,7 @@ impl Answers {
     }
 
     fn stats(&self) -> Result<Stats, String> {
+        let clients = self.snoop.ask(answer::stats)?;
         let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
         let nobody = self.counters(0)?;
         let mut punts_lost = nobody.fast.punts_lost;
@@ -110,6 +120,7 @@ impl Answers {
             receive_drops: self.state.receive_drops.load(Ordering::Relaxed),
             punts: self.state.punts.load(Ordering::Relaxed),
             punts_lost,
+            clients: ClientStats { events_lost: clients.events_lost + nobody.fast.events_lost, ..clients },
         })
     }
 
@@ -123,12 +134,28 @@ impl Answers {
 }
 
 impl Source for Answers {
-    fn answer(&self, command: Command) -> Result<Value, String> {
-        let json = match command {
-            Command::Status => serde_json::to_value(self.status()),
-            Command::Stats => serde_json::to_value(self.stats()?),
+    fn answer(&self, question: &Question) -> Result<Vec<u8>, String> {
+        let json = match question.command {
+            Command::Status => serde_json::to_vec(&self.status()),
+            Command::Stats => serde_json::to_vec(&self.stats()?),
+            Command::Leases => {
+                let (filter, state) = (question.filter.clone(), question.filter.state()?);
+                serde_json::to_vec(&self.snoop.ask(move |view| answer::leases(view, &filter, state))?)
+            }
+            Command::Servers => {
+                let config = Arc::clone(&self.config);
+                serde_json::to_vec(&self.snoop.ask(move |view| answer::servers(view, &config))?)
+            }
+            Command::Events => return Err("\"events\" is followed, not answered".to_owned()),
         };
         json.map_err(|error| format!("the answer cannot be written as JSON: {error}"))
+    }
+
+    fn follow(&self) -> Result<broadcast::Receiver<Arc<StepRow>>, String> {
+        if self.snoop.followers() >= FOLLOWERS {
+            return Err(format!("{FOLLOWERS} follow the events already; end one of them"));
+        }
+        Ok(self.snoop.follow())
     }
 }
 

@@ -39,6 +39,9 @@ pub enum DaemonError {
     /// The thread of the slow path does not answer.
     #[error("the slow path cannot be told of a change: {0}")]
     SlowPath(#[source] io::Error),
+    /// The thread of the client table cannot be started, or has ended.
+    #[error("the client table: {0}")]
+    Clients(#[source] io::Error),
     /// The control socket.
     #[error(transparent)]
     Control(#[from] ControlError),

@@ -8,7 +8,7 @@ use std::{
 use super::DaemonError;
 use crate::{
     config::{FastPath, ResolvedConfig, XdpMode},
-    fastpath::{Attachment, FastPathError, Mode, Object, Sizes, counters::Reader, selftest},
+    fastpath::{Attachment, EventRings, FastPathError, Mode, Object, Sizes, counters::Reader, selftest},
     holders::Holders,
     nexthop::Snapshot,
     plan::{self, Plan},
@@ -182,6 +182,11 @@ impl Paths {
                 }
             }
         }
+    }
+
+    /// The rings with the records of the fast path; once.
+    pub(super) fn take_events(&mut self) -> Option<EventRings> {
+        self.fast.as_mut()?.object.take_events()
     }
 
     pub(super) fn config(&self) -> &ResolvedConfig {

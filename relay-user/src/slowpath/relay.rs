@@ -9,14 +9,17 @@ use std::{
 };
 
 use relay_common::{
-    Bucket, Class, Reason, SliceFrame, Verdict,
+    Bucket, Class, Reason, Seen, SliceFrame, Verdict,
     abi::{Punted, message_slot},
-    address_copy, ingress, remark,
+    address_copy,
+    event::Event,
+    ingress, remark,
     wire::{bootp, eth, ipv4, udp},
 };
 
-use super::{State, recent::Recent, state::View};
+use super::{State, recent::Recent, record, state::View};
 use crate::{
+    clients::BootTime,
     holders::Holders,
     quota::Quota,
     socket::{FrameSender, Received, ServerSocket, SocketError, normalise::normalise},
@@ -78,19 +81,23 @@ impl Relayer {
         if received.truncated {
             return;
         }
-        let mut frame = std::mem::take(&mut self.scratch);
-        frame.clear();
-        frame.extend_from_slice(octets);
-        normalise(&mut frame);
-        let len = frame.len();
+        let mut original = std::mem::take(&mut self.scratch);
+        original.clear();
+        original.extend_from_slice(octets);
+        normalise(&mut original);
+        let len = original.len();
         let mut buffer = vec![0; SliceFrame::HEADROOM + len + TAIL_ROOM];
         let end = SliceFrame::HEADROOM + len;
-        buffer[SliceFrame::HEADROOM..end].copy_from_slice(&frame);
-        self.scratch = frame;
+        buffer[SliceFrame::HEADROOM..end].copy_from_slice(&original);
         let mut frame = SliceFrame::new(&mut buffer, SliceFrame::HEADROOM, end);
         let clients = |xid, chaddr| self.recent.interface(xid, chaddr);
         let env = HostEnv::new(&view.tables, &self.buckets, &clients, &self.holders, self.start);
-        match ingress(&mut frame, &env, received.ifindex) {
+        let verdict = ingress(&mut frame, &env, received.ifindex);
+        if let Some(event) = event(&verdict, frame.seen(), &mut original, view, &env, received) {
+            self.state.events.push(event);
+        }
+        self.scratch = original;
+        match verdict {
             Verdict::ToServers { interface, group, message, servers, remarks } => {
                 self.state.count(interface, |c| {
                     c.requests[message_slot(message)] += 1;
@@ -217,5 +224,28 @@ impl Relayer {
         {
             tracing::warn!(reason = reason.label(), ifindex, suppressed, "dropped: {}", reason.meaning());
         }
+    }
+}
+
+/// The record for the client table. What only passes has been recorded by XDP on a port that has it.
+fn event(
+    verdict: &Verdict,
+    seen: Option<&Seen>,
+    original: &mut [u8],
+    view: &View,
+    env: &HostEnv<'_>,
+    received: Received,
+) -> Option<Event> {
+    let now = BootTime::now().ok()?;
+    match verdict {
+        Verdict::ToServers { .. } | Verdict::ToClient { .. } => {
+            record::relayed(original, seen?, received.ifindex, now)
+        }
+        Verdict::Not { reason: Reason::Transit | Reason::ClientPort, .. }
+            if !received.other_host && !view.fast_ports.contains(&received.ifindex) =>
+        {
+            record::passes(original, env, received.ifindex, now)
+        }
+        Verdict::Not { .. } => None,
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use bytemuck::Zeroable as _;
 use relay_common::abi::Counters;
 
-use crate::tables::Tables;
+use crate::{snoop::inbox::Inbox, tables::Tables};
 
 /// The tables of one moment, and the ports on which XDP has looked at a frame before the slow path does.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,8 @@ pub struct View {
 pub struct State {
     view: RwLock<Arc<View>>,
     counters: Mutex<BTreeMap<u32, Counters>>,
+    /// Records for the client table.
+    pub events: Inbox,
     /// Frames and datagrams that could not be sent.
     pub send_errors: AtomicU64,
     /// Copies that the fast path left to the slow path.

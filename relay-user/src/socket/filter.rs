@@ -1,6 +1,6 @@
 //! Classic BPF filters: the kernel decides which frames wake the daemon at all.
 //!
-//! A port of a router carries gigabits; only datagrams to UDP port 67 concern a relay. The first 802.1Q tag is usually
+//! A port of a router carries gigabits; only datagrams to UDP ports 67 and 68 concern a relay. The first 802.1Q tag is usually
 //! already in the packet's metadata when a filter runs, so the same frame is seen with one tag fewer than on the wire.
 
 use socket2::SockFilter;
@@ -15,7 +15,7 @@ const JUMP_ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
 /// Instructions per tag depth, see [`relay_port`].
-const BLOCK: usize = 11;
+const BLOCK: usize = 12;
 /// 0, 1 and 2 tags in the packet itself.
 const DEPTHS: usize = 3;
 const PROLOGUE: usize = 2;
@@ -23,7 +23,7 @@ const ACCEPT: usize = PROLOGUE + BLOCK * DEPTHS;
 const DROP: usize = ACCEPT + 1;
 
 /// Lets through incoming Ethernet frames with 0, 1 or 2 tags (0x8100, 0x88a8) that carry an IPv4/UDP datagram to port
-/// 67. IP options move the UDP header and are followed. A later fragment has no UDP header and is refused; a first
+/// 67, or to port 68: what a server sends to a client past every relay agent is only looked at. IP options move the UDP header and are followed. A later fragment has no UDP header and is refused; a first
 /// fragment passes, so that one that could not be reassembled is still counted by the shared code.
 ///
 /// Outgoing frames are refused here too: `PACKET_IGNORE_OUTGOING` does not hold inside a fanout group, and the group's
@@ -49,7 +49,8 @@ pub(super) fn relay_port() -> Vec<SockFilter> {
         program.jump(JUMP_ANY_BIT, 0x1fff, Some(DROP), None);
         program.load(LOAD_HEADER_LENGTH, header);
         program.load(LOAD_HALF_AT_X, header + 2);
-        program.jump(JUMP_EQUAL, 67, Some(ACCEPT), Some(DROP));
+        program.jump(JUMP_EQUAL, 67, Some(ACCEPT), None);
+        program.jump(JUMP_EQUAL, 68, Some(ACCEPT), Some(DROP));
     }
     program.load(RETURN, u32::MAX);
     program.load(RETURN, 0);

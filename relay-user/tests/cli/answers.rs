@@ -1,32 +1,38 @@
 //! What a daemon could answer: of everything that `status` and `stats` show, one that says it and one that does not.
 
 use relay_common::Reason;
+use relay_user::clients::Ignored;
 use relay_user::control::{
-    Command, Source,
+    Command, Question, Source,
+    leases::{self, ClientStats, FindingRow, GroupWatch, LeaseRow, Leases, OfferRow, ServerWatch, Servers},
     model::{
         self, Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus,
         ServerPath, ServerStatus, Stats, Status,
     },
 };
-use serde_json::Value;
 
 pub(crate) struct Answers {
     pub(crate) status: Status,
     pub(crate) stats: Stats,
+    pub(crate) leases: Leases,
+    pub(crate) servers: Servers,
 }
 
 impl Source for Answers {
-    fn answer(&self, command: Command) -> Result<Value, String> {
-        match command {
-            Command::Status => serde_json::to_value(&self.status),
-            Command::Stats => serde_json::to_value(&self.stats),
+    fn answer(&self, question: &Question) -> Result<Vec<u8>, String> {
+        match question.command {
+            Command::Status => serde_json::to_vec(&self.status),
+            Command::Stats => serde_json::to_vec(&self.stats),
+            Command::Leases => serde_json::to_vec(&self.leases),
+            Command::Servers => serde_json::to_vec(&self.servers),
+            Command::Events => return Err("followed, not answered".into()),
         }
         .map_err(|error| error.to_string())
     }
 }
 
 pub(crate) fn answers() -> Answers {
-    Answers { status: status(), stats: stats() }
+    Answers { status: status(), stats: stats(), leases: leases(), servers: servers() }
 }
 
 pub(crate) fn status() -> Status {
@@ -148,5 +154,86 @@ pub(crate) fn stats() -> Stats {
         receive_drops: 2,
         punts: 5,
         punts_lost: 0,
+        clients: ClientStats {
+            clients: 12,
+            bound: 10,
+            clients_max: 262_144,
+            messages: 400,
+            ignored: leases::ignored(|reason| match reason {
+                Ignored::Duplicate => 5,
+                Ignored::NotAServer => 2,
+                _ => 0,
+            }),
+            suspicious: 2,
+            limit_reached: 0,
+            events_lost: 3,
+            events_unreadable: 0,
+            stored: 30,
+            store_error: Some("the disk is full".into()),
+        },
+    }
+}
+
+pub(crate) fn leases() -> Leases {
+    let offer = |server: u8, address: u8| OfferRow {
+        server: [10, 0, 41, server].into(),
+        server_id: [10, 0, 41, server].into(),
+        address: [192, 168, 60, address].into(),
+        lease_seconds: 1800,
+    };
+    let bound = LeaseRow {
+        interface: "eth1".into(),
+        vlan: Some("100".into()),
+        vrf: None,
+        mac: Some("02:00:00:00:00:01".into()),
+        client_id: Some("01020000000001".into()),
+        state: "bound".into(),
+        address: Some([192, 168, 60, 31].into()),
+        server: Some([10, 0, 41, 10].into()),
+        server_id: Some([10, 0, 41, 10].into()),
+        lease_seconds: Some(1800),
+        t1_seconds: Some(900),
+        t2_seconds: None,
+        age_seconds: Some(60),
+        expires_in_seconds: Some(1740),
+        xid: 7,
+        secs: 0,
+        offers: vec![offer(10, 31), offer(11, 99)],
+    };
+    let gone = LeaseRow {
+        mac: Some("02:00:00:00:00:02".into()),
+        client_id: None,
+        state: "released".into(),
+        address: Some([192, 168, 60, 32].into()),
+        lease_seconds: Some(u32::MAX),
+        expires_in_seconds: None,
+        offers: Vec::new(),
+        ..bound.clone()
+    };
+    Leases { clients: 12, leases: vec![bound, gone] }
+}
+
+pub(crate) fn servers() -> Servers {
+    let server = |last: u8, offers: u32| ServerWatch {
+        address: [10, 0, 41, last].into(),
+        min_secs: 0,
+        clients: offers,
+        offers: vec![offers, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        acks: offers,
+        naks: 0,
+        latencies: vec![0, offers, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    };
+    Servers {
+        groups: vec![GroupWatch {
+            name: "core".into(),
+            vrf: None,
+            discovers: vec![20, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+            clients: vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            servers: vec![server(10, 20), server(11, 0)],
+        }],
+        findings: vec![FindingRow {
+            warning: true,
+            text: "10.0.41.11 is silent while its partner answers".into(),
+        }],
     }
 }

@@ -1,11 +1,12 @@
-//! `status` and `stats` against a socket that is really served: the text for people, word for word, and the document
+//! `status`, `stats`, `leases` and `servers` against a socket that is really served: the text for people, word for word, and the document
 //! for programs.
 
 use std::{path::Path, sync::Arc};
 
 use relay_common::{Reason, abi::MESSAGE_NAMES};
 use relay_user::control::{
-    self, Command, Server, Source,
+    self, Question, Server, Source,
+    leases::{ClientStats, Leases, Servers},
     model::{self, Count, Stats, Status},
 };
 use serde_json::Value;
@@ -13,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     Place, Said,
-    answers::{Answers, answers, stats, status},
+    answers::{Answers, answers, leases, servers, stats, status},
     binary, say,
 };
 
@@ -92,6 +93,55 @@ eth1       100   dropped    hop_limit               4          0  The request ha
 Copies sent to servers: 4807742 by the fast path, 8 by the slow path
 Requests left to the daemon because a server has no resolved next hop: 5, lost: 0
 Slow path: 1 send errors, 2 frames lost before reading
+
+Clients: 12 of at most 262144, 10 bound; 0 times there was no room for one
+Messages looked at: 400, lost 3, unreadable 0; 30 changes stored
+Messages that changed nothing: duplicate 5, not_a_server 2
+2 of them came from where they cannot come from: forged, or a loop
+Leases are not stored: the disk is full
+"
+    );
+}
+
+#[test]
+fn leases_for_people_are_a_client_a_line() {
+    let place = Place::new();
+    let _daemon = Daemon::new(&place.socket(), answers());
+    let said = say(binary().args(["leases", "--socket"]).arg(place.socket()));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    assert_eq!(
+        said.stdout,
+        "\
+INTERFACE  VLAN  ADDRESS          MAC                STATE        LEASE  ENDS IN  SERVER      OFFERS
+eth1       100   192.168.60.31    02:00:00:00:00:01  bound       1800 s   29 min  10.0.41.10  192.168.60.31 by 10.0.41.10, 192.168.60.99 by 10.0.41.11
+eth1       100   (192.168.60.32)  02:00:00:00:00:02  released  infinite        -  10.0.41.10  -
+
+2 of 12 clients.
+"
+    );
+}
+
+#[test]
+fn servers_for_people_begin_with_what_is_to_be_remarked() {
+    let place = Place::new();
+    let _daemon = Daemon::new(&place.socket(), answers());
+    let said = say(binary().args(["servers", "--socket"]).arg(place.socket()));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    assert_eq!(
+        said.stdout,
+        "\
+warning: 10.0.41.11 is silent while its partner answers
+
+Answers in the last hour
+SERVER GROUP  SERVER      CLIENTS  OFFERS  ACKS  NAKS  HALF WITHIN  99 % WITHIN
+core          10.0.41.10       20      20    20     0         2 ms         2 ms
+core          10.0.41.11        0       0     0     0            -            -
+
+OFFERs by the secs of the DISCOVER
+SERVER GROUP  SERVER       0  1  2  3  4  5  6  7  8  9  10+
+core          (asked)     20  0  0  1  0  0  0  0  0  0    0
+core          10.0.41.10  20  0  0  0  0  0  0  0  0  0    0
+core          10.0.41.11   0  0  0  0  0  0  0  0  0  0    0
 "
     );
 }
@@ -108,8 +158,9 @@ fn a_daemon_that_has_done_nothing_yet_says_so() {
         receive_drops: 0,
         punts: 0,
         punts_lost: 0,
+        clients: ClientStats::default(),
     };
-    let _daemon = Daemon::new(&place.socket(), Answers { status: status(), stats });
+    let _daemon = Daemon::new(&place.socket(), Answers { stats, ..answers() });
     let said = say(binary().args(["stats", "--socket"]).arg(place.socket()));
     assert!(
         said.stdout.starts_with(
@@ -131,6 +182,8 @@ fn the_document_for_programs_is_the_whole_answer_zeros_too() {
     };
     let shown: Status = serde_json::from_value(document("status")).expect("a status");
     assert_eq!(shown, status());
+    assert_eq!(serde_json::from_value::<Leases>(document("leases")).expect("leases"), leases());
+    assert_eq!(serde_json::from_value::<Servers>(document("servers")).expect("servers"), servers());
 
     let shown = document("stats");
     assert_eq!(serde_json::from_value::<Stats>(shown.clone()).expect("stats"), stats());
@@ -194,8 +247,8 @@ fn a_daemon_of_another_version_is_named_as_such() {
     /// Knows a state of the fast path that this command has never heard of.
     struct Newer;
     impl Source for Newer {
-        fn answer(&self, _: Command) -> Result<Value, String> {
-            Ok(serde_json::json!({ "version": "9.0.0" }))
+        fn answer(&self, _: &Question) -> Result<Vec<u8>, String> {
+            Ok(serde_json::json!({ "version": "9.0.0" }).to_string().into_bytes())
         }
     }
     let place = Place::new();

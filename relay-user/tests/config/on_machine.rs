@@ -31,6 +31,7 @@ fn what_is_left_to_the_machine_is_filled_in() {
             giaddr: Ipv4Addr::new(10, 255, 0, 1),
             group: 0,
             rate_limit: Some(1000),
+            clients_max: 500,
             host_routes: true,
             option82: Some(ResolvedOption82 {
                 policy: Policy::Append,

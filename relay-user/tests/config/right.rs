@@ -18,6 +18,7 @@ fn the_least_configuration_gets_every_default() {
             xdp_mode: XdpMode::Auto,
             max_hops: 16,
             max_message_size: 1472,
+            clients_max: 262_144,
             state_dir: PathBuf::from("/var/lib/xdp-dhcrelay"),
             bpffs_dir: PathBuf::from("/sys/fs/bpf/xdp-dhcrelay"),
             control_socket: PathBuf::from("/run/xdp-dhcrelay/control.sock"),
@@ -32,6 +33,7 @@ fn the_least_configuration_gets_every_default() {
     let interface = &config.interfaces[0];
     assert_eq!((interface.group, interface.vlan), (0, VlanTags::default()));
     assert_eq!((interface.address, interface.giaddr, interface.rate_limit), (None, None, None));
+    assert_eq!(interface.clients_max, 65_536);
     assert!(!interface.host_routes && interface.option82.is_none() && config.upstreams.is_empty());
     assert_eq!(config.warnings(), []);
 }
@@ -49,7 +51,8 @@ fn every_key_arrives_in_its_domain_type() {
     let [first, second, third] = config.interfaces.as_slice() else { panic!("three interfaces") };
     assert_eq!(first.vlan, VlanTags { outer: Some(100), inner: None });
     assert_eq!(first.giaddr, Some(Ipv4Addr::new(10, 255, 0, 1)));
-    assert_eq!((first.rate_limit, first.host_routes), (Some(1000), true));
+    assert_eq!((first.rate_limit, first.clients_max, first.host_routes), (Some(1000), 500, true));
+    assert_eq!(config.relay.clients_max, 2_000);
     let option82 = first.option82.as_ref().expect("option82");
     assert_eq!((option82.policy, option82.trusted), (Policy::Append, true));
     assert_eq!((option82.link_selection, option82.server_id_override, option82.flags), (None, true, true));
@@ -98,12 +101,14 @@ fast_path = \"require\"
 xdp_mode = \"auto\"
 max_hops = 16
 max_message_size = 1472
+clients_max = 262144
 state_dir = \"/var/lib/xdp-dhcrelay\"
 bpffs_dir = \"/sys/fs/bpf/xdp-dhcrelay\"
 control_socket = \"/run/xdp-dhcrelay/control.sock\"
 dscp = 48
 udp_checksum = \"keep\"
-{}host_routes = false
+{}clients_max = 65536
+host_routes = false
 option82 = {{ policy = \"discard\", trusted = false, server_id_override = false, flags = true }}
 ",
         GOOD.replace("servers", "affinity = \"auto\"\nservers")

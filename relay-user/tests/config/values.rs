@@ -41,6 +41,10 @@ fn each_fault_of_a_single_value_is_said_with_line_key_and_remedy() {
              \"[::1]:9567\", or leave the key out for no listener",
         ),
         (
+            "[relay]\nclients_max = 10000001",
+            "2: relay.clients_max: 10000001 is out of range; write 1 to 10000000 (clients in the lease table)",
+        ),
+        (
             "[relay]\ndscp = 192",
             "2: relay.dscp: 192 is out of range; write 0 to 63 (the DSCP itself, not the TOS byte; 48 is CS6)",
         ),
@@ -68,6 +72,10 @@ fn each_fault_of_a_single_value_is_said_with_line_key_and_remedy() {
         (
             "vlan = \"100\"",
             "7: interface[0].vlan: string \"100\" stands here; write a VLAN number, or [outer, inner]",
+        ),
+        (
+            "clients_max = 0",
+            "7: interface[0].clients_max: 0 is out of range; write 1 to 10000000 (clients in the lease table)",
         ),
         (
             "rate_limit = 0",

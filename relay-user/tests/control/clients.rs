@@ -12,7 +12,7 @@ use std::{
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use relay_user::control::{self, Command, ControlError, MAX_REQUEST, Source, TIMEOUT};
+use relay_user::control::{self, Command, ControlError, MAX_REQUEST, Question, Source, TIMEOUT};
 use serde_json::{Value, json};
 
 use crate::{DEADLINE, Daemon, Echo, answers, directory};
@@ -57,8 +57,14 @@ fn a_question_without_a_newline_is_answered_when_the_client_has_said_all() {
 fn a_question_that_is_not_understood_is_answered_with_what_would_be() {
     let daemon = Daemon::new(Echo);
     let table: &[(&[u8], &str)] = &[
-        (b"{\"command\":\"reboot\"}\n", "unknown command \"reboot\"; this daemon knows: status, stats"),
-        (b"{\"command\":\"Status\"}\n", "unknown command \"Status\"; this daemon knows: status, stats"),
+        (
+            b"{\"command\":\"reboot\"}\n",
+            "unknown command \"reboot\"; this daemon knows: status, stats, leases, servers, events",
+        ),
+        (
+            b"{\"command\":\"Status\"}\n",
+            "unknown command \"Status\"; this daemon knows: status, stats, leases, servers, events",
+        ),
         (b"GET / HTTP/1.1\r\n", "a question is one line such as {\"command\":\"status\"}: expected value"),
         (b"\xff\xfe\x00\n", "a question is one line such as {\"command\":\"status\"}: expected value"),
         (b"{}\n", "a question is one line such as {\"command\":\"status\"}: missing field `command`"),
@@ -119,13 +125,13 @@ fn more_silent_clients_than_there_are_places_only_delay_the_next() {
 #[test]
 fn many_clients_at_once_each_get_their_answer() {
     /// An answer far larger than what a socket buffers.
-    struct Long;
+    struct Long(Vec<u8>);
     impl Source for Long {
-        fn answer(&self, command: Command) -> Result<Value, String> {
-            Ok(json!({ "asked": command.name(), "list": vec!["0123456789"; 50_000] }))
+        fn answer(&self, _: &Question) -> Result<Vec<u8>, String> {
+            Ok(self.0.clone())
         }
     }
-    let daemon = Daemon::new(Long);
+    let daemon = Daemon::new(Long(json!({ "list": vec!["0123456789"; 50_000] }).to_string().into_bytes()));
     let path = daemon.path();
     std::thread::scope(|scope| {
         for _ in 0..100 {
@@ -142,8 +148,8 @@ fn many_clients_at_once_each_get_their_answer() {
 fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
     struct Endless;
     impl Source for Endless {
-        fn answer(&self, _: Command) -> Result<Value, String> {
-            Ok(Value::String("x".repeat(10_000_000)))
+        fn answer(&self, _: &Question) -> Result<Vec<u8>, String> {
+            Ok(json!("x".repeat(10_000_000)).to_string().into_bytes())
         }
     }
     let daemon = Daemon::new(Endless);
@@ -161,15 +167,16 @@ fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
 fn a_refusal_reaches_the_one_who_asked_and_a_fault_does_not_end_the_server() {
     struct Moody;
     impl Source for Moody {
-        fn answer(&self, command: Command) -> Result<Value, String> {
-            match command {
+        fn answer(&self, question: &Question) -> Result<Vec<u8>, String> {
+            match question.command {
                 Command::Status => Err("still starting; ask again in a moment".into()),
-                Command::Stats => panic!("a fault of the daemon, made by the test"),
+                _ => panic!("a fault of the daemon, made by the test"),
             }
         }
     }
     let daemon = Daemon::new(Moody);
-    let refused = |command| control::ask(&daemon.path(), command).expect_err("refused").to_string();
+    let refused =
+        |command: Command| control::ask::<Value>(&daemon.path(), command).expect_err("refused").to_string();
     for _ in 0..2 {
         assert_eq!(
             refused(Command::Status),
@@ -195,7 +202,7 @@ fn ask_stranger(stranger: impl FnOnce(UnixStream) + Send) -> ControlError {
             assert_eq!(&question[..length], b"{\"command\":\"status\"}\n");
             stranger(stream);
         });
-        control::ask(&path, Command::Status).expect_err("a stranger")
+        control::ask::<Value>(&path, Command::Status).expect_err("a stranger")
     })
 }
 

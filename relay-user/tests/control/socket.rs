@@ -24,7 +24,10 @@ fn the_socket_and_its_directory_are_made_and_the_socket_is_removed() {
     answers(&path);
     drop(server);
     assert!(!path.exists());
-    assert!(matches!(control::ask(&path, Command::Status), Err(ControlError::NotRunning { .. })));
+    assert!(matches!(
+        control::ask::<serde_json::Value>(&path, Command::Status),
+        Err(ControlError::NotRunning { .. })
+    ));
 }
 
 #[test]
@@ -32,7 +35,7 @@ fn a_socket_that_a_crashed_daemon_left_is_taken_over() {
     let (runtime, directory) = (runtime(), directory());
     let path = directory.path().join("control.sock");
     drop(UnixListener::bind(&path).expect("a leftover"));
-    let error = control::ask(&path, Command::Status).expect_err("nobody");
+    let error = control::ask::<serde_json::Value>(&path, Command::Status).expect_err("nobody");
     assert!(
         error.to_string().starts_with(&format!("no daemon answers on {}: it is not running", path.display()))
     );
@@ -139,7 +142,7 @@ fn a_user_who_may_not_ask_is_told_so() {
     // The file system user is the thread's own, so the other tests keep theirs; so is the group, which stays root.
     let asked = std::thread::spawn(move || {
         setfsuid(Uid::from_raw(65534));
-        (control::ask(&path, Command::Status), path)
+        (control::ask::<serde_json::Value>(&path, Command::Status), path)
     });
     let (answer, path) = asked.join().expect("no panic");
     assert_eq!(

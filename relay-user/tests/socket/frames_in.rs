@@ -36,19 +36,19 @@ fn frames_arrive_byte_for_byte_with_their_tags() {
 }
 
 #[test]
-fn only_udp_port_67_gets_through_the_filter() {
+fn only_udp_ports_67_and_68_get_through_the_filter() {
     let lab = Lab::new();
     let (socket, peer) = (lab.port("relay", "r0"), lab.peer());
     let three = [QINQ, C_TAG, C_TAG].concat();
     for tags in [&[][..], C_TAG, QINQ] {
         for spec in [
-            Spec { tags, port: 68, ..Spec::default() },
+            Spec { tags, port: 69, ..Spec::default() },
             Spec { tags, port: 53, ..Spec::default() },
             Spec { tags, protocol: 6, ..Spec::default() },
             // Bytes 2 and 3 look like port 67, but a later fragment has no UDP header.
             Spec { tags, fragment: 0x0003, ..Spec::default() },
-            // The options look like a UDP header to port 67; the real one is to port 68.
-            Spec { tags, ip_options: &[1, 1, 0, 67], port: 68, ..Spec::default() },
+            // The options look like a UDP header to port 67; the real one is to port 69.
+            Spec { tags, ip_options: &[1, 1, 0, 67], port: 69, ..Spec::default() },
         ] {
             peer.send(&spec.build());
         }
@@ -59,6 +59,10 @@ fn only_udp_port_67_gets_through_the_filter() {
     peer.send(&tagged(&three));
     // Cut off in the middle of the UDP destination port.
     peer.send(&Spec::default().build()[..37]);
+    // To a client: it only passes, and is looked at.
+    let passing = Spec { port: 68, ..Spec::default() }.build();
+    peer.send(&passing);
+    assert_eq!(next(&socket).0, passing);
     let marker = numbered(1);
     peer.send(&marker);
     assert_eq!(next(&socket).0, marker, "the first frame to arrive is the one after all the others");

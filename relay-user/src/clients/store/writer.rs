@@ -109,6 +109,11 @@ impl Writer {
         Ok(reports)
     }
 
+    /// Whether a batch is being written: its report is to come.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
     /// Stores what is still to be stored, and ends the thread, within `patience`.
     ///
     /// # Errors

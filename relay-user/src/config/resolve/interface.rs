@@ -75,6 +75,7 @@ pub(super) fn client_facing(
         giaddr,
         group: interface.group,
         rate_limit: interface.rate_limit,
+        clients_max: interface.clients_max,
         host_routes: interface.host_routes,
         option82,
     })

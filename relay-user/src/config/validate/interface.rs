@@ -2,13 +2,13 @@
 
 use super::{
     super::{
-        domain::{Interface, ServerGroup, Upstream, VlanTags},
+        domain::{INTERFACE_CLIENTS, Interface, ServerGroup, Upstream, VlanTags},
         error::Report,
         file,
         suggest::did_you_mean,
     },
     option82::relay_information,
-    values::{address, device, number},
+    values::{address, clients, device, number},
 };
 
 /// Stands for a group that could not be found; never outlives the fault that was reported for it.
@@ -27,8 +27,17 @@ pub(super) fn client_facing(
     groups: &[ServerGroup],
     report: &mut Report<'_>,
 ) -> Interface {
-    let file::Interface { name, vlan, server_group, address: own, giaddr, rate_limit, host_routes, option82 } =
-        wire;
+    let file::Interface {
+        name,
+        vlan,
+        server_group,
+        address: own,
+        giaddr,
+        rate_limit,
+        clients_max,
+        host_routes,
+        option82,
+    } = wire;
     let key = |name: &str| format!("interface[{index}].{name}");
     Interface {
         name: device(&key("name"), name, "the interface", report),
@@ -40,6 +49,7 @@ pub(super) fn client_facing(
             let unit = "requests per second; leave the key out for no limit";
             number(&key("rate_limit"), Some(limit), 1, 1..=u32::MAX.into(), unit, report)
         }),
+        clients_max: clients(&key("clients_max"), clients_max, INTERFACE_CLIENTS, report),
         host_routes: host_routes.unwrap_or(false),
         option82: option82.map(|option82| relay_information(&key("option82"), option82, report)),
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     super::{domain::Relay, error::Report, file},
-    values::{keyword, number, path},
+    values::{clients, keyword, number, path},
 };
 
 /// Longest path of a Unix socket: `sun_path` without the terminating zero.
@@ -19,6 +19,7 @@ pub(super) fn settings(wire: file::Relay, report: &mut Report<'_>) -> Relay {
         xdp_mode,
         max_hops,
         max_message_size,
+        clients_max,
         state_dir,
         bpffs_dir,
         control_socket,
@@ -39,6 +40,7 @@ pub(super) fn settings(wire: file::Relay, report: &mut Report<'_>) -> Relay {
             "bytes of DHCP message",
             report,
         ),
+        clients_max: clients("relay.clients_max", clients_max, default.clients_max, report),
         state_dir: path("relay.state_dir", state_dir, default.state_dir, report),
         bpffs_dir: path("relay.bpffs_dir", bpffs_dir, default.bpffs_dir, report),
         control_socket: socket_path(control_socket, default.control_socket, report),

@@ -5,7 +5,7 @@
 use std::{net::Ipv4Addr, ops::RangeInclusive, path::PathBuf};
 
 use super::super::{
-    domain::{Identifier, Keyword},
+    domain::{CLIENTS_MAX, Identifier, Keyword},
     error::Report,
     file::{Hex, TextOr},
     suggest::did_you_mean,
@@ -40,6 +40,11 @@ where
             default
         }
     }
+}
+
+/// A bound of the lease table, or the default when the key is absent.
+pub(super) fn clients(key: &str, value: Option<i64>, default: u32, report: &mut Report<'_>) -> u32 {
+    number(key, value, default, 1..=CLIENTS_MAX.into(), "clients in the lease table", report)
 }
 
 /// One of the words of `T`, or its default when the key is absent.

@@ -1,0 +1,147 @@
+//! Lease snooping: from the records of both paths to the client table, and from the table to whoever wants to know.
+//!
+//! One thread owns the table, the failover watch and the writer of the store. It sleeps until a record, a deadline or
+//! an order comes. Nothing of relaying waits for it: what it cannot take in time is lost from the table, not from
+//! the network, and is counted.
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | `answer` | what the table says about itself |
+//! | `inbox` | where the slow path leaves its records |
+//! | `rings` | where the fast path leaves its records |
+//! | `policy` | what the table is told of the configuration |
+//! | `storage` | the store of leases, kept open or opened again |
+//! | `step` | what a client has come to, for those who follow |
+//! | `worker` | the thread |
+
+pub mod answer;
+pub mod inbox;
+mod policy;
+mod rings;
+mod step;
+mod storage;
+mod worker;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::sync::broadcast;
+
+pub use policy::{Label, Labels, policy};
+pub use rings::Rings;
+pub use worker::{Tallies, View};
+
+use crate::{clients::Policy, control::leases::StepRow, slowpath::State};
+use inbox::Waker;
+use worker::{Order, Worker};
+
+/// Steps that are kept for those who follow; one who is further behind is told how many it has missed.
+const STEPS: usize = 4096;
+/// How long an answer may take: a table of a million clients is looked through in a fraction of it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The running thread; dropping it stores what is to be stored and ends it.
+pub struct Snoop {
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// For asking and telling the thread.
+#[derive(Clone)]
+pub struct Handle {
+    orders: mpsc::Sender<Order>,
+    waker: Waker,
+    steps: broadcast::Sender<Arc<StepRow>>,
+}
+
+impl Snoop {
+    /// Starts the thread. Leases are stored in `state_dir`.
+    ///
+    /// # Errors
+    /// There can be no more threads or file descriptors.
+    pub fn start(state: Arc<State>, policy: Policy, labels: Labels, state_dir: PathBuf) -> io::Result<Self> {
+        let waker = Waker::new()?;
+        let (orders, received) = mpsc::channel();
+        let (steps, _) = broadcast::channel(STEPS);
+        let handle = Handle { orders, waker: waker.clone(), steps: steps.clone() };
+        state.events.wakes(waker.clone());
+        let worker = Worker::new(state, policy, labels, received, waker, steps)?;
+        let thread =
+            std::thread::Builder::new().name("clients".to_owned()).spawn(move || worker.run(state_dir))?;
+        Ok(Self { handle, thread: Some(thread) })
+    }
+
+    /// For asking and telling the thread.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Snoop {
+    fn drop(&mut self) {
+        if self.handle.tell(Order::End).is_ok()
+            && let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the client table ended with a panic");
+        }
+    }
+}
+
+impl Handle {
+    /// Hands over the rings that the fast path writes its records to.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn take_rings(&self, rings: Rings) -> io::Result<()> {
+        self.tell(Order::Rings(Box::new(rings)))
+    }
+
+    /// Tells of another configuration.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn configure(&self, policy: Policy, labels: Labels) -> io::Result<()> {
+        self.tell(Order::Configure(policy, labels))
+    }
+
+    /// Looks at the table between two messages. For a thread that may block.
+    ///
+    /// # Errors
+    /// A sentence that says why there is no answer.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&View<'_>) -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let ask = Order::Ask(Box::new(move |view| {
+            // Nobody may be waiting any more.
+            let _ = reply.send(question(view));
+        }));
+        self.tell(ask).map_err(|error| error.to_string())?;
+        answer
+            .recv_timeout(PATIENCE)
+            .map_err(|_| "the client table does not answer; the log may say why".to_owned())
+    }
+
+    /// Every step of every client from now on.
+    pub fn follow(&self) -> broadcast::Receiver<Arc<StepRow>> {
+        self.steps.subscribe()
+    }
+
+    /// How many follow.
+    pub fn followers(&self) -> usize {
+        self.steps.receiver_count()
+    }
+
+    fn tell(&self, order: Order) -> io::Result<()> {
+        self.orders.send(order).map_err(|_| io::Error::other("the thread of the client table has ended"))?;
+        self.waker.wake();
+        Ok(())
+    }
+}

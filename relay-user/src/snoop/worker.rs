@@ -1,0 +1,251 @@
+//! The thread: takes records, drives table, watch and store, and answers between two messages.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd},
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        time::TimeSpec,
+        timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
+    },
+};
+use relay_common::event::Event;
+use tokio::sync::broadcast;
+
+use super::{Labels, Rings, inbox::Waker, step, storage::Storage};
+use crate::{
+    clients::{Action, BootTime, Policy, Table, watch::Watch},
+    control::leases::StepRow,
+    slowpath::State,
+};
+
+/// Deadlines are looked at this often at the most: leases that end one after the other wake nobody for each.
+const COARSE: Duration = Duration::from_millis(100);
+
+/// Rounds of records before a question or the end: more than the rings hold.
+const CATCH_UP: usize = 16;
+
+/// What the daemon tells the thread.
+pub(super) enum Order {
+    Rings(Box<Rings>),
+    Configure(Policy, Labels),
+    Ask(Box<dyn FnOnce(&View<'_>) + Send>),
+    End,
+}
+
+/// What can be looked at between two messages.
+pub struct View<'a> {
+    /// The clients.
+    pub table: &'a Table,
+    /// The servers.
+    pub watch: &'a Watch,
+    /// Names of interfaces.
+    pub labels: &'a Labels,
+    /// What else is counted.
+    pub tallies: Tallies,
+    /// By the clock of the table.
+    pub now: BootTime,
+}
+
+/// What the thread counts besides what the table does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// Records of the slow path that there was no room for.
+    pub lost: u64,
+    /// Records of another version or size.
+    pub unreadable: u64,
+    /// Changes written to the store.
+    pub stored: u64,
+    /// Why leases are not stored now.
+    pub store_error: Option<String>,
+}
+
+pub(super) struct Worker {
+    table: Table,
+    watch: Watch,
+    labels: Labels,
+    state: Arc<State>,
+    orders: mpsc::Receiver<Order>,
+    waker: Waker,
+    timer: TimerFd,
+    rings: Option<Box<Rings>>,
+    steps: broadcast::Sender<Arc<StepRow>>,
+    taken: Vec<Event>,
+    actions: Vec<Action>,
+    unreadable: u64,
+}
+
+impl Worker {
+    pub(super) fn new(
+        state: Arc<State>,
+        policy: Policy,
+        labels: Labels,
+        orders: mpsc::Receiver<Order>,
+        waker: Waker,
+        steps: broadcast::Sender<Arc<StepRow>>,
+    ) -> io::Result<Self> {
+        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+        Ok(Self {
+            table: Table::new(policy.clone(), BootTime::now()?),
+            watch: Watch::new(policy),
+            labels,
+            state,
+            orders,
+            waker,
+            timer: TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?,
+            rings: None,
+            steps,
+            taken: Vec::new(),
+            actions: Vec::new(),
+            unreadable: 0,
+        })
+    }
+
+    pub(super) fn run(mut self, state_dir: PathBuf) {
+        let mut storage = Storage::new(state_dir);
+        loop {
+            storage.turn(&mut self.table, &self.labels, &mut self.actions);
+            self.act();
+            match self.obey(&storage).and_then(|goes_on| Ok((goes_on, self.take()?))) {
+                Ok((true, false)) => {}
+                Ok((true, true)) => continue,
+                Ok((false, _)) => break,
+                Err(error) => {
+                    tracing::error!("the client table ends, relaying goes on: {error}");
+                    break;
+                }
+            }
+            if let Err(error) = self.wait(storage.rest(&self.table)) {
+                tracing::error!(
+                    "the client table cannot wait for records and ends, relaying goes on: {error}"
+                );
+                break;
+            }
+        }
+        storage.finish(&mut self.table, &self.labels);
+    }
+
+    /// Sleeps until there is something to do.
+    fn wait(&mut self, rest: Option<Duration>) -> io::Result<()> {
+        let now = BootTime::now()?;
+        let expiry = self.table.next_deadline().map(|deadline| deadline.max(now.after(COARSE)));
+        let wake = [expiry, rest.map(|rest| now.after(rest))].into_iter().flatten().min();
+        match wake.filter(|wake| *wake < BootTime::NEVER) {
+            Some(wake) => {
+                let at = TimeSpec::from_duration(Duration::from_nanos(wake.nanos()));
+                self.timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+            }
+            None => self.timer.unset()?,
+        }
+        let mut descriptors: Vec<BorrowedFd<'_>> = vec![self.waker.as_fd(), self.timer.as_fd()];
+        descriptors.extend(self.rings.iter().flat_map(|rings| rings.fds()));
+        let mut polled: Vec<PollFd<'_>> =
+            descriptors.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        match poll(&mut polled, PollTimeout::NONE) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Carries out what the daemon has asked for; false is the end, before which all records are taken.
+    fn obey(&mut self, storage: &Storage) -> io::Result<bool> {
+        self.waker.calm();
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Rings(rings)) => self.rings = Some(rings),
+                Ok(Order::Configure(policy, labels)) => self.configure(policy, labels)?,
+                Ok(Order::Ask(question)) => {
+                    // Who asks wants to be told of what was relayed before.
+                    self.catch_up()?;
+                    question(&self.view(storage)?);
+                }
+                Ok(Order::End) | Err(mpsc::TryRecvError::Disconnected) => {
+                    self.catch_up()?;
+                    return Ok(false);
+                }
+                Err(mpsc::TryRecvError::Empty) => return Ok(true),
+            }
+        }
+    }
+
+    /// Takes all records that are there now, unless they come faster than they are taken.
+    fn catch_up(&mut self) -> io::Result<()> {
+        for _ in 0..CATCH_UP {
+            if !self.take()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn view(&self, storage: &Storage) -> io::Result<View<'_>> {
+        let (stored, trouble) = storage.state();
+        Ok(View {
+            table: &self.table,
+            watch: &self.watch,
+            labels: &self.labels,
+            tallies: Tallies {
+                lost: self.state.events.lost(),
+                unreadable: self.unreadable,
+                stored,
+                store_error: trouble.map(str::to_owned),
+            },
+            now: BootTime::now()?,
+        })
+    }
+
+    fn configure(&mut self, policy: Policy, labels: Labels) -> io::Result<()> {
+        if policy != *self.table.policy() {
+            let now = BootTime::now()?;
+            self.table.reconfigure(policy.clone(), Some, now, &mut self.actions);
+            self.watch.reconfigure(policy);
+            self.act();
+        }
+        self.labels = labels;
+        Ok(())
+    }
+
+    /// Takes the records that are there, up to a bound, in the order of time. Returns whether there may be more.
+    fn take(&mut self) -> io::Result<bool> {
+        let mut taken = std::mem::take(&mut self.taken);
+        self.state.events.take(&mut taken);
+        let more = match &mut self.rings {
+            Some(rings) => rings.take(&mut taken, &mut self.unreadable),
+            None => false,
+        };
+        // A request that the slow path relayed while the rings were read: its answer may be among what was read.
+        self.state.events.take(&mut taken);
+        taken.sort_by_key(|event| event.timestamp);
+        let now = BootTime::now()?;
+        for event in &taken {
+            self.watch.observe(event, now);
+            // What changes nothing has been counted by the table.
+            let _ = self.table.handle(event, now, &mut self.actions);
+            self.act();
+        }
+        taken.clear();
+        self.taken = taken;
+        self.table.expire(now, &mut self.actions);
+        self.act();
+        Ok(more)
+    }
+
+    /// Does what the table wants done.
+    fn act(&mut self) {
+        for action in self.actions.drain(..) {
+            if let Action::Step(step) = action
+                && self.steps.receiver_count() > 0
+            {
+                let client = self.table.client(step.client).filter(|client| client.hardware == step.hardware);
+                // Nobody may be following any more.
+                let _ = self.steps.send(Arc::new(step::row(&step, client, &self.labels)));
+            }
+        }
+    }
+}
