@@ -54,7 +54,7 @@ fn churn() {
         table.adopt(&row, clocks.boot, &mut actions).unwrap();
     }
     let mut writer = Writer::start(store, clocks).unwrap();
-    let mut state = u64::from(std::process::id()) * 0x9e37_79b9_7f4a_7c15;
+    let mut state = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let (mut told, mut taken) = (0u64, 0u64);
     let mut out = std::io::stdout();
     writeln!(out, "start").unwrap();
