@@ -16,6 +16,7 @@ pub use error::DaemonError;
 use crate::{
     config::{Config, Machine},
     control,
+    hosts::{HostRoutes, Wanted},
     nexthop::{Options as WatchOptions, Resolution, Snapshot, Watcher},
     plan,
     snoop::{Labels, Rings, Snoop, policy},
@@ -52,7 +53,10 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let (features, mut redirects) = Redirects::watch().await;
     let first = machine.borrow_and_update().clone();
     let mut paths = Paths::start(config, &first, &redirects)?;
-    let snoop = start_snooping(&mut paths)?;
+    let wanted = Arc::new(Wanted::default());
+    let hosts = HostRoutes::start(Arc::clone(&wanted), paths.plan().devices.clone())
+        .map_err(DaemonError::HostRoutes)?;
+    let snoop = start_snooping(&mut paths, wanted)?;
     let answers = Arc::new(Answers::new(&options.config, &paths, &first, snoop.handle().clone()));
     let control = claim.serve(answers.clone());
 
@@ -67,6 +71,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         }
         let snapshot = machine.borrow_and_update().clone();
         paths.follow(&snapshot, &redirects);
+        hosts.follow(paths.plan().devices.clone());
         if let Err(error) =
             snoop.handle().configure(policy(paths.config(), paths.plan()), Labels::of(paths.config()))
         {
@@ -80,13 +85,14 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     drop(paths);
     // Behind both paths: it takes the last records, and stores what they changed.
     drop(snoop);
+    drop(hosts);
     drop(features);
     watcher.shutdown().await?;
     Ok(())
 }
 
 /// Starts the client table, and hands it what the fast path writes.
-fn start_snooping(paths: &mut Paths) -> Result<Snoop, DaemonError> {
+fn start_snooping(paths: &mut Paths, hosts: Arc<Wanted>) -> Result<Snoop, DaemonError> {
     let rings = paths.take_events();
     let config = paths.config();
     let snoop = Snoop::start(
@@ -94,6 +100,7 @@ fn start_snooping(paths: &mut Paths) -> Result<Snoop, DaemonError> {
         policy(config, paths.plan()),
         Labels::of(config),
         config.relay.state_dir.clone(),
+        hosts,
     )
     .map_err(DaemonError::Clients)?;
     if let Some(rings) = rings {

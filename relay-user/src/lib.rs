@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod fastpath;
 pub mod features;
 pub mod holders;
+pub mod hosts;
 pub mod logging;
 pub mod nexthop;
 pub mod option82;

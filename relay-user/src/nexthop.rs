@@ -8,7 +8,7 @@
 mod events;
 mod host;
 mod neighbour;
-mod request;
+pub(crate) mod request;
 mod resolve;
 mod route;
 mod watcher;

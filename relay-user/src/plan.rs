@@ -18,6 +18,7 @@ use crate::{
         domain::{Affinity, Policy, UdpChecksum},
         resolved::{ResolvedInterface, ResolvedOption82, Vrf},
     },
+    hosts::{Device, Devices},
     nexthop::{HostView, NextHop, Resolution, Snapshot, Target},
     option82::Encoded,
     tables::{GroupState, Hop, ServerState, Tables},
@@ -42,6 +43,9 @@ pub struct Plan {
     pub tables: Tables,
     /// By interface index.
     pub ports: BTreeMap<u32, PortUse>,
+    /// The device that clients are behind as the kernel routes to them, by the index of their interface: the port, or the
+    /// VLAN device on it.
+    pub devices: Devices,
     /// Why a configured interface does not relay now, by its index (from 1).
     pub idle: BTreeMap<u32, String>,
 }
@@ -192,6 +196,8 @@ fn client_port(
             return;
         }
     };
+    let device = Device { ifindex: address_link.index, up: address_link.up };
+    plan.devices.insert(index, device);
     let key = PortKey { ifindex: link.index, outer, inner };
     let upstream = plan.tables.ports.get(&key).map_or(0, |port| port.upstream);
     let port = Port { interface: index, vrf: vrf_of(host, address_link.index), mac, upstream };

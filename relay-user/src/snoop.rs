@@ -36,7 +36,7 @@ pub use policy::{Label, Labels, policy};
 pub use rings::Rings;
 pub use worker::{Tallies, View};
 
-use crate::{clients::Policy, control::leases::StepRow, slowpath::State};
+use crate::{clients::Policy, control::leases::StepRow, hosts::Wanted, slowpath::State};
 use inbox::Waker;
 use worker::{Order, Worker};
 
@@ -60,17 +60,23 @@ pub struct Handle {
 }
 
 impl Snoop {
-    /// Starts the thread. Leases are stored in `state_dir`.
+    /// Starts the thread. Leases are stored in `state_dir`; `hosts` is told who is to have a host route.
     ///
     /// # Errors
     /// There can be no more threads or file descriptors.
-    pub fn start(state: Arc<State>, policy: Policy, labels: Labels, state_dir: PathBuf) -> io::Result<Self> {
+    pub fn start(
+        state: Arc<State>,
+        policy: Policy,
+        labels: Labels,
+        state_dir: PathBuf,
+        hosts: Arc<Wanted>,
+    ) -> io::Result<Self> {
         let waker = Waker::new()?;
         let (orders, received) = mpsc::channel();
         let (steps, _) = broadcast::channel(STEPS);
         let handle = Handle { orders, waker: waker.clone(), steps: steps.clone() };
         state.events.wakes(waker.clone());
-        let worker = Worker::new(state, policy, labels, received, waker, steps)?;
+        let worker = Worker::new(state, policy, labels, received, waker, (steps, hosts))?;
         let thread =
             std::thread::Builder::new().name("clients".to_owned()).spawn(move || worker.run(state_dir))?;
         Ok(Self { handle, thread: Some(thread) })

@@ -10,6 +10,8 @@ mod changes;
 mod entries;
 #[path = "nexthop/host.rs"]
 mod host;
+#[path = "nexthop/hosts.rs"]
+mod hosts;
 #[path = "nexthop/load.rs"]
 mod load;
 

@@ -52,6 +52,9 @@ fn client_table(stats: &ClientStats) -> String {
         events_unreadable,
         stored,
         store_error,
+        host_routes,
+        host_route_conflicts,
+        host_route_failures,
     } = stats;
     let mut text = format!(
         "Clients: {clients} of at most {clients_max}, {bound} bound; {limit_reached} times there was no room for one\n\
@@ -69,6 +72,12 @@ fn client_table(stats: &ClientStats) -> String {
     if *suspicious > 0 {
         let _ =
             writeln!(text, "{suspicious} of them came from where they cannot come from: forged, or a loop");
+    }
+    if host_routes + host_route_conflicts + host_route_failures > 0 {
+        let _ = writeln!(
+            text,
+            "Host routes: {host_routes}; {host_route_conflicts} left alone as somebody else's, {host_route_failures} failed"
+        );
     }
     if let Some(error) = store_error {
         let _ = writeln!(text, "Leases are not stored: {error}");

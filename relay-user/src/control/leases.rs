@@ -183,6 +183,15 @@ pub struct ClientStats {
     pub stored: u64,
     /// Why leases are not stored now.
     pub store_error: Option<String>,
+    /// Clients with a host route.
+    #[serde(default)]
+    pub host_routes: u64,
+    /// Times a route or neighbour was left alone because somebody else has one for the address.
+    #[serde(default)]
+    pub host_route_conflicts: u64,
+    /// Times the kernel refused a route or a neighbour.
+    #[serde(default)]
+    pub host_route_failures: u64,
 }
 
 /// Which clients a question is about; a client has to fit all that is given.

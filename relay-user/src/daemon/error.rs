@@ -42,6 +42,9 @@ pub enum DaemonError {
     /// The thread of the client table cannot be started, or has ended.
     #[error("the client table: {0}")]
     Clients(#[source] io::Error),
+    /// Host routes cannot be installed.
+    #[error("host routes: no netlink socket: {0}")]
+    HostRoutes(#[source] io::Error),
     /// The control socket.
     #[error(transparent)]
     Control(#[from] ControlError),

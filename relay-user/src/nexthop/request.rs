@@ -17,7 +17,7 @@ use rtnetlink::{
 };
 
 /// Bytes of a receive buffer. The kernel makes dump datagrams of at most 32 KiB (`netlink_dump`).
-pub(super) const DATAGRAM: usize = 65536;
+pub(crate) const DATAGRAM: usize = 65536;
 /// The kernel answers inside `sendmsg`; only the RTNL lock, held by a slow driver, can make it late.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a dump is asked for when a concurrent change interrupts it.
@@ -49,7 +49,7 @@ impl RequestError {
 }
 
 /// A netlink socket for request and answer; it stays in the network namespace of the thread that opened it.
-pub(super) struct Requests {
+pub(crate) struct Requests {
     socket: TokioSocket,
     sequence: u32,
     buffer: Vec<u8>,
@@ -58,15 +58,25 @@ pub(super) struct Requests {
 impl Requests {
     /// # Errors
     /// The socket cannot be made or bound.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
         socket.socket_mut().bind_auto()?;
         socket.socket_mut().connect(&SocketAddr::new(0, 0))?;
         Ok(Self { socket, sequence: 0, buffer: Vec::with_capacity(DATAGRAM) })
     }
 
+    /// One whose dumps the kernel filters by what the question says, instead of ignoring it (Linux 4.20).
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_strict() -> io::Result<Self> {
+        let mut requests = Self::open()?;
+        requests.socket.socket_mut().set_netlink_get_strict_chk(true)?;
+        Ok(requests)
+    }
+
     /// One object. A missing object is [`RequestError::Refused`] with the kernel's error number.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &mut self,
         message: RouteNetlinkMessage,
     ) -> Result<RouteNetlinkMessage, RequestError> {
@@ -76,7 +86,7 @@ impl Requests {
     }
 
     /// A change; `flags` are `NLM_F_CREATE`, `NLM_F_EXCL`, `NLM_F_REPLACE`.
-    pub(super) async fn change(
+    pub(crate) async fn change(
         &mut self,
         message: RouteNetlinkMessage,
         flags: u16,
@@ -86,7 +96,7 @@ impl Requests {
     }
 
     /// All objects of a kind. A dump that a concurrent change interrupted may lack objects, so it is asked for again.
-    pub(super) async fn dump(
+    pub(crate) async fn dump(
         &mut self,
         message: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, RequestError> {
@@ -175,7 +185,7 @@ struct Answer {
 }
 
 /// The messages of one datagram: header, and all bytes of the message with its header. Ends after the first broken one.
-pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = Result<(NetlinkHeader, &[u8]), DecodeError>> {
+pub(crate) fn messages(datagram: &[u8]) -> impl Iterator<Item = Result<(NetlinkHeader, &[u8]), DecodeError>> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         if rest.is_empty() {

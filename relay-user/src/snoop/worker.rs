@@ -22,6 +22,7 @@ use super::{Labels, Rings, inbox::Waker, step, storage::Storage};
 use crate::{
     clients::{Action, BootTime, Policy, Table, watch::Watch},
     control::leases::StepRow,
+    hosts::{Tally, Wanted},
     slowpath::State,
 };
 
@@ -64,6 +65,8 @@ pub struct Tallies {
     pub stored: u64,
     /// Why leases are not stored now.
     pub store_error: Option<String>,
+    /// Host routes.
+    pub hosts: Tally,
 }
 
 pub(super) struct Worker {
@@ -76,6 +79,7 @@ pub(super) struct Worker {
     timer: TimerFd,
     rings: Option<Box<Rings>>,
     steps: broadcast::Sender<Arc<StepRow>>,
+    hosts: Arc<Wanted>,
     taken: Vec<Event>,
     actions: Vec<Action>,
     unreadable: u64,
@@ -88,7 +92,7 @@ impl Worker {
         labels: Labels,
         orders: mpsc::Receiver<Order>,
         waker: Waker,
-        steps: broadcast::Sender<Arc<StepRow>>,
+        (steps, hosts): (broadcast::Sender<Arc<StepRow>>, Arc<Wanted>),
     ) -> io::Result<Self> {
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         Ok(Self {
@@ -101,6 +105,7 @@ impl Worker {
             timer: TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?,
             rings: None,
             steps,
+            hosts,
             taken: Vec::new(),
             actions: Vec::new(),
             unreadable: 0,
@@ -112,6 +117,8 @@ impl Worker {
         loop {
             storage.turn(&mut self.table, &self.labels, &mut self.actions);
             self.act();
+            // Stored leases are in the table now, if there are any.
+            self.hosts.settle();
             match self.obey(&storage).and_then(|goes_on| Ok((goes_on, self.take()?))) {
                 Ok((true, false)) => {}
                 Ok((true, true)) => continue,
@@ -195,6 +202,7 @@ impl Worker {
                 unreadable: self.unreadable,
                 stored,
                 store_error: trouble.map(str::to_owned),
+                hosts: self.hosts.tally(),
             },
             now: BootTime::now()?,
         })
@@ -239,12 +247,16 @@ impl Worker {
     /// Does what the table wants done.
     fn act(&mut self) {
         for action in self.actions.drain(..) {
-            if let Action::Step(step) = action
-                && self.steps.receiver_count() > 0
-            {
-                let client = self.table.client(step.client).filter(|client| client.hardware == step.hardware);
-                // Nobody may be following any more.
-                let _ = self.steps.send(Arc::new(step::row(&step, client, &self.labels)));
+            match action {
+                Action::Step(step) if self.steps.receiver_count() > 0 => {
+                    let client =
+                        self.table.client(step.client).filter(|client| client.hardware == step.hardware);
+                    // Nobody may be following any more.
+                    let _ = self.steps.send(Arc::new(step::row(&step, client, &self.labels)));
+                }
+                Action::Install(host) => self.hosts.install(host),
+                Action::Remove(host) => self.hosts.remove(host),
+                Action::Step(_) | Action::Publish(_) | Action::Withdraw { .. } => {}
             }
         }
     }
