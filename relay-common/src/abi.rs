@@ -8,6 +8,10 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::Reason;
 
+mod lease;
+
+pub use lease::{Lease, LeaseKey, lease_state};
+
 /// Servers in one group: one bit each in a 32-bit mask.
 pub const MAX_SERVERS: usize = 32;
 /// Counters by message type: 0 is plain BOOTP, 1 to 14 are the DHCP types of that number, 15 is every other.
@@ -356,6 +360,8 @@ const _: () = {
     assert!(size_of::<AgentOwner>() == 8);
     assert!(size_of::<HolderKey>() == 16);
     assert!(size_of::<Holder>() == 12);
+    assert!(size_of::<LeaseKey>() == 8);
+    assert!(size_of::<Lease>() == 40);
     assert!(size_of::<Served>() == 8);
     assert!(size_of::<Punted>() == 16 + PUNT_FRAME);
 };

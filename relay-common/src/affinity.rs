@@ -25,7 +25,7 @@ pub(crate) fn servers<F: Frame, E: Env>(
     }
     match asked_for(frame, packet, secs) {
         Some((address, xid)) => match key(frame, packet, packet.port.interface, address) {
-            Some(key) => env.ask(key, interface.group, xid),
+            Some(key) => env.ask(key, packet.port.vrf, interface.group, xid),
             None => 0,
         },
         None => 0,
@@ -52,10 +52,18 @@ fn asked_for<F: Frame>(frame: &F, packet: &Packet, secs: u16) -> Option<([u8; 4]
 }
 
 /// The mask of the server that offered or gave the address, noted as asked; 0 when there is no one, or it has been asked
-/// already. With the `xid` of the offer when a client has chosen one.
+/// already. With the `xid` of the offer when a client has chosen one; else it extends a lease, which the client table
+/// knows for longer than holders are remembered: over a restart, and however many clients there are.
 #[inline(always)]
-pub fn ask<E: Env + ?Sized>(env: &E, key: HolderKey, group: u32, xid: Option<[u8; 4]>) -> u32 {
-    let Some(found) = env.holder(key) else { return 0 };
+pub fn ask<E: Env + ?Sized>(env: &E, key: HolderKey, vrf: u32, group: u32, xid: Option<[u8; 4]>) -> u32 {
+    let found = match env.holder(key) {
+        Some(found) => found,
+        None if xid.is_some() => return 0,
+        None => match env.lessor(vrf, &key) {
+            Some(server) => Holder { server, xid: [0; 4], asked: 0 },
+            None => return 0,
+        },
+    };
     if found.asked != 0 || found.server == ipv4::UNSPECIFIED || xid.is_some_and(|xid| xid != found.xid) {
         return 0;
     }

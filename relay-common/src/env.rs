@@ -32,15 +32,17 @@ pub trait Env {
     fn owner(&self, key: AgentKey) -> Option<AgentOwner>;
     /// The interface that a client was last heard on. Only the daemon knows.
     fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32>;
-    /// Who offered or gave an address.
+    /// Who offered or gave an address lately.
     fn holder(&self, key: HolderKey) -> Option<Holder>;
     /// Remembers it.
     fn hold(&self, key: HolderKey, holder: Holder);
+    /// The server of the lease that the client table has for an address in a VRF, if it is this client's.
+    fn lessor(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]>;
     /// The mask of a server in a group, 0 when it is not in it.
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32;
     /// [`affinity::ask`]: the kernel does it on a stack of its own.
-    fn ask(&self, key: HolderKey, group: u32, xid: Option<[u8; 4]>) -> u32 {
-        affinity::ask(self, key, group, xid)
+    fn ask(&self, key: HolderKey, vrf: u32, group: u32, xid: Option<[u8; 4]>) -> u32 {
+        affinity::ask(self, key, vrf, group, xid)
     }
     /// [`affinity::note`], likewise.
     fn note(&self, key: HolderKey, server: [u8; 4], xid: [u8; 4], offer: bool) {

@@ -3,7 +3,8 @@
 use relay_common::{
     Env, Route,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, LeaseKey, Port,
+        PortKey, Slot,
     },
 };
 
@@ -11,7 +12,9 @@ use crate::{
     clock,
     frame::forgotten,
     loops,
-    maps::{ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, BUCKETS, HOLDERS, INTERFACES, PORTS, SLOTS, UNTAGGED},
+    maps::{
+        ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, BUCKETS, HOLDERS, INTERFACES, LEASES, PORTS, SLOTS, UNTAGGED,
+    },
 };
 
 /// The tables of the kernel.
@@ -83,16 +86,24 @@ impl Env for Maps {
     }
 
     #[inline(always)]
+    fn lessor(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]> {
+        // SAFETY: the daemon may replace the element meanwhile, and the kernel use it anew for another lease. What is read
+        // is octets in any case, and a renewal that goes to the wrong server alone goes to all when it is repeated.
+        let lease = unsafe { LEASES.get(LeaseKey { vrf, address: key.address }) }?;
+        lease.is_of(key).then_some(lease.server)
+    }
+
+    #[inline(always)]
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {
         let Some((slot, _)) = published(group) else { return 0 };
         loops::server_of(slot, u32::from_ne_bytes(address))
     }
 
     #[inline(always)]
-    fn ask(&self, key: HolderKey, group: u32, xid: Option<[u8; 4]>) -> u32 {
+    fn ask(&self, key: HolderKey, vrf: u32, group: u32, xid: Option<[u8; 4]>) -> u32 {
         let xid = xid.map_or(u64::MAX, |xid| u64::from(u32::from_ne_bytes(xid)));
-        let mask =
-            loops::ask_holder(key.interface, u32::from_ne_bytes(key.address), number(key.chaddr), group, xid);
+        let place = u64::from(vrf) << 32 | u64::from(u32::from_ne_bytes(key.address));
+        let mask = loops::ask_holder(key.interface, place, number(key.chaddr), group, xid);
         forgotten(mask as usize) as u32
     }
 

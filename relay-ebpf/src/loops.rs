@@ -134,12 +134,12 @@ fn holder_key(interface: u32, address: u32, chaddr: u64) -> HolderKey {
     HolderKey { interface, address: address.to_ne_bytes(), chaddr: [a, b, c, d, e, f], zero: 0 }
 }
 
-/// [`affinity::ask`]; an `xid` of more than 32 bits is none.
+/// [`affinity::ask`]; the routing table of the VRF is above the address, and an `xid` of more than 32 bits is none.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn ask_holder(interface: u32, address: u32, chaddr: u64, group: u32, xid: u64) -> u32 {
+pub(crate) extern "C" fn ask_holder(interface: u32, place: u64, chaddr: u64, group: u32, xid: u64) -> u32 {
     let xid = u32::try_from(xid).ok().map(u32::to_ne_bytes);
-    affinity::ask(&Maps, holder_key(interface, address, chaddr), group, xid)
+    affinity::ask(&Maps, holder_key(interface, place as u32, chaddr), (place >> 32) as u32, group, xid)
 }
 
 /// [`affinity::note`]. The result says nothing.

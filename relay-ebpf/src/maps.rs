@@ -4,14 +4,15 @@
 //! daemon sets the real ones when it loads the object.
 
 use aya_ebpf::{
+    bindings::BPF_F_NO_PREALLOC,
     btf_maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
     macros::btf_map,
 };
 use relay_common::{
     Bucket, Options,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, Counters, Holder, HolderKey, Interface,
-        MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Counters, Holder, HolderKey, Interface, Lease,
+        LeaseKey, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
     },
     event::Event,
 };
@@ -106,3 +107,9 @@ pub(crate) static DISCOVERS: RingBuf<Event, 1_048_576> = RingBuf::new();
 /// Who offered or gave an address to a client: 65,536 clients, of which the longest silent are forgotten first.
 #[btf_map]
 pub(crate) static HOLDERS: LruHashMap<HolderKey, Holder, 65_536> = LruHashMap::new();
+
+/// The leases of the client table, by VRF and address: what a renewal's server is read from when `HOLDERS` has forgotten
+/// it, and for other programs to read. An entry takes memory when it is made (128 octets), an empty map a bucket of 16
+/// octets for each there may be. Pinned.
+#[btf_map(name = "leases")]
+pub(crate) static LEASES: HashMap<LeaseKey, Lease, 65_536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();

@@ -100,6 +100,7 @@ fn start_snooping(paths: &mut Paths, hosts: Arc<Wanted>) -> Result<Snoop, Daemon
         policy(config, paths.plan()),
         Labels::of(config),
         config.relay.state_dir.clone(),
+        Arc::clone(paths.leases()),
         hosts,
     )
     .map_err(DaemonError::Clients)?;

@@ -1,12 +1,15 @@
 //! The kernel half as the daemon sees it: the loaded programs, their maps, and where they are attached.
 //!
 //! `object` loads, with the rights of `capabilities` and the directory of `pins`; `publish` writes the tables, `attach`
-//! puts the program on ports, `counters` reads, `selftest` finds out whether this kernel's fan-out can be trusted.
+//! puts the program on ports, `leases` and `batch` the clients,
+//! `counters` reads, `selftest` finds out whether this kernel's fan-out can be trusted.
 
 pub mod attach;
+mod batch;
 mod capabilities;
 pub mod counters;
 pub mod error;
+mod leases;
 pub mod object;
 mod pins;
 pub mod publish;
@@ -14,4 +17,5 @@ pub mod selftest;
 
 pub use attach::{Attachment, Mode};
 pub use error::FastPathError;
+pub use leases::{KernelLeases, Refusals};
 pub use object::{Abi, EventRings, Object, Sizes};

@@ -8,6 +8,7 @@ pub mod fastpath;
 pub mod features;
 pub mod holders;
 pub mod hosts;
+pub mod leases;
 pub mod logging;
 pub mod nexthop;
 pub mod option82;

@@ -36,7 +36,7 @@ pub use policy::{Label, Labels, policy};
 pub use rings::Rings;
 pub use worker::{Tallies, View};
 
-use crate::{clients::Policy, control::leases::StepRow, hosts::Wanted, slowpath::State};
+use crate::{clients::Policy, control::leases::StepRow, hosts::Wanted, leases::Leases, slowpath::State};
 use inbox::Waker;
 use worker::{Order, Worker};
 
@@ -60,7 +60,8 @@ pub struct Handle {
 }
 
 impl Snoop {
-    /// Starts the thread. Leases are stored in `state_dir`; `hosts` is told who is to have a host route.
+    /// Starts the thread. Leases are stored in `state_dir` and published in `leases`; `hosts` is told who is to have a host
+    /// route.
     ///
     /// # Errors
     /// There can be no more threads or file descriptors.
@@ -69,6 +70,7 @@ impl Snoop {
         policy: Policy,
         labels: Labels,
         state_dir: PathBuf,
+        leases: Arc<Leases>,
         hosts: Arc<Wanted>,
     ) -> io::Result<Self> {
         let waker = Waker::new()?;
@@ -76,7 +78,7 @@ impl Snoop {
         let (steps, _) = broadcast::channel(STEPS);
         let handle = Handle { orders, waker: waker.clone(), steps: steps.clone() };
         state.events.wakes(waker.clone());
-        let worker = Worker::new(state, policy, labels, received, waker, (steps, hosts))?;
+        let worker = Worker::new(state, policy, labels, received, waker, (steps, leases, hosts))?;
         let thread =
             std::thread::Builder::new().name("clients".to_owned()).spawn(move || worker.run(state_dir))?;
         Ok(Self { handle, thread: Some(thread) })

@@ -155,6 +155,10 @@ impl Env for HostEnv<'_> {
         self.holders.set(key, holder);
     }
 
+    fn lessor(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]> {
+        self.holders.lessor(vrf, key)
+    }
+
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {
         let group = self.tables.groups.get(group as usize);
         group.map_or(0, |group| group.mask(|server| server.address.octets() == address))

@@ -203,7 +203,7 @@ fn an_xdp_program_on_the_peer_makes_a_veth_a_target_and_its_end_is_reported() {
     let lab = Lab::new();
     lab.watched(async |_watcher, mut receiver| {
         let p = index("p");
-        let sizes = Sizes { interfaces: 1, groups: 1, ports: 1, addresses: 1, owners: 1 };
+        let sizes = Sizes { interfaces: 1, groups: 1, ports: 1, addresses: 1, owners: 1, leases: 1 };
         let mut object = Object::load(sizes, None).expect("the kernel takes the programs");
         let attach = || object.attach("e", index("e"), &[Mode::Native]);
         let attachment = lab.inside("peer", attach).expect("it is attached");

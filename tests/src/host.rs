@@ -207,6 +207,10 @@ impl Env for Maps {
 
     fn hold(&self, _key: HolderKey, _holder: Holder) {}
 
+    fn lessor(&self, _vrf: u32, _key: &HolderKey) -> Option<[u8; 4]> {
+        None
+    }
+
     fn server_of(&self, _group: u32, _address: [u8; 4]) -> u32 {
         0
     }

@@ -140,6 +140,7 @@ impl Kernel {
             ports: u32::try_from(tables.ports.len())?,
             addresses: u32::try_from(tables.addresses.len())?,
             owners: u32::try_from(tables.owners.len())?,
+            leases: 64,
         };
         let mut object = Object::load(sizes, None)?;
         object.apply(&Tables::default(), tables)?;

@@ -10,6 +10,7 @@ pub mod generate;
 pub mod host;
 pub mod kernel;
 pub mod oracle;
+pub mod pinned;
 pub mod rules;
 pub mod scale;
 pub mod subject;

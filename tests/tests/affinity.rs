@@ -6,10 +6,12 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use relay_tests::lab::build::{BOOTREPLY, BOOTREQUEST, Bootp, Datagram};
 use relay_tests::lab::capture::Capture;
 use relay_tests::lab::direct::{Direct, EDGE, RELAY};
 use relay_tests::lab::packet::{Deliver, PacketSocket};
+use relay_tests::lab::wait;
 use relay_tests::subject::Mode;
 use relay_tests::vm::daemon::Daemon;
 use relay_user::control::model::Count;
@@ -80,7 +82,8 @@ impl Stage {
             siaddr: Ipv4Addr::from(u32::from(kind) << 8 | index as u32),
             ..self.message(BOOTREPLY, kind)
         }
-        .option(54, &RELAY.octets());
+        .option(54, &RELAY.octets())
+        .option(51, &[0, 0, 14, 16]);
         let before = self.client.dhcp().len();
         self.network.server_sends(index, SERVERS[index], &reply).unwrap();
         let xid = self.xid;
@@ -96,7 +99,8 @@ impl Stage {
         let marks: Vec<usize> = self.servers.iter().map(|capture| capture.dhcp().len()).collect();
         send(&self.network);
         let own = self.xid;
-        let last = Bootp { xid: !own, ..Bootp::new(BOOTREQUEST, Some(1), self.network.client_mac) };
+        // Another client's, whose dialogue has nothing to do with this one's.
+        let last = Bootp { xid: !own, ..Bootp::new(BOOTREQUEST, Some(1), [2, 0, 0, 0, 0x77, 1]) };
         self.network.client_sends(&last).unwrap();
         let mut reached = Vec::new();
         for (index, (capture, mark)) in self.servers.iter().zip(marks).enumerate() {
@@ -182,6 +186,30 @@ fn a_renewal_reaches_the_server_of_the_lease_alone_until_it_does_not_answer() {
         let next = stage.renewing();
         assert_eq!(stage.unicast_reaches(&next), [0], "{mode:?}");
     });
+}
+
+#[test]
+fn a_renewal_reaches_the_server_of_the_lease_alone_after_a_restart_of_the_relay() {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        in_every_mode("again", |stage, mode| {
+            stage.bound_to(1);
+            let what = format!("{mode:?}, {signal}");
+            let clients = |stage: &Stage| stage.daemon.stats().unwrap().clients;
+            wait::until("the lease is stored", DEADLINE, || Ok((clients(stage).stored > 0).then_some(())))
+                .unwrap_or_else(|error| panic!("{what}: {error:#}: {:?}", clients(stage)));
+            stage.daemon.restart(signal).unwrap();
+            wait::until("the lease is known again", DEADLINE, || {
+                Ok((clients(stage).bound == 1).then_some(()))
+            })
+            .unwrap();
+            let other = Bootp { ciaddr: Ipv4Addr::new(192, 168, 60, 101), ..stage.renewing() };
+            assert_eq!(stage.unicast_reaches(&other), [0, 1], "{what}: nobody's lease");
+            let renewal = stage.renewing();
+            assert_eq!(stage.unicast_reaches(&renewal), [1], "{what}");
+            let again = stage.renewing();
+            assert_eq!(stage.unicast_reaches(&again), [0, 1], "{what}: the first was not answered");
+        });
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Pair {
     fn host(&self, frame: &[u8], device: u32) -> Outcome {
         let buckets = RefCell::new(BTreeMap::new());
         let clients = |xid, chaddr| self.world.client(xid, chaddr);
-        let holders = Holders::new(None);
+        let holders = Holders::without_leases();
         let env = HostEnv::new(&self.tables, &buckets, &clients, &holders, self.start);
         host::run(&env, frame, device)
     }

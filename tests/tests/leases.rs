@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use relay_tests::lab::build::{BOOTREQUEST, Bootp, Datagram};
 use relay_tests::lab::packet::{Deliver, PacketSocket};
 use relay_tests::lab::topology::{EDGE, Topology, one_relay_two_servers};
@@ -15,6 +16,7 @@ use relay_tests::lab::{Namespace, Proc, wait};
 use relay_tests::peers::dhcpd::Dhcpd;
 use relay_tests::peers::failover::{FailoverPair, Place};
 use relay_tests::peers::{Client, Dhclient};
+use relay_tests::pinned;
 use relay_tests::subject::{Mode, XdpDhcrelay, stats};
 use relay_user::control::leases::{Filter, LeaseRow, Leases, Servers, StepRow};
 use relay_user::control::{self, Command, Question};
@@ -112,6 +114,37 @@ impl Scene {
         .unwrap_or_else(|error| panic!("{:?}: {error:#}", self.mode));
     }
 
+    /// The pinned map as bpftool reads it; without a fast path there is none.
+    fn mapped(&self) -> Vec<pinned::Lease> {
+        let pins = pinned::directory(&self.socket).unwrap();
+        if self.mode.is_fast() {
+            return pinned::leases(&pins).unwrap();
+        }
+        assert!(!pins.join("leases").exists());
+        Vec::new()
+    }
+
+    /// What the map says of a client's address is what the table has said.
+    fn is_mapped(&self, host: &Namespace, address: Ipv4Addr, row: &LeaseRow) {
+        let all = self.mapped();
+        let found = all.iter().find(|lease| lease.address == address);
+        let Some(lease) = found else {
+            assert!(!self.mode.is_fast(), "{:?}: {address} is not in {all:?}", self.mode);
+            return;
+        };
+        assert_eq!((lease.vrf, lease.interface), (0, 1), "{lease:?}");
+        assert_eq!((Some(lease.seconds), Some(lease.server)), (row.lease_seconds.map(u64::from), row.server));
+        assert_eq!(lease.chaddr, host.mac(EDGE).unwrap());
+        assert!((1..=3).contains(&lease.state), "{lease:?}");
+        let left = Duration::from_nanos(lease.expires)
+            .saturating_sub(clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap().into());
+        assert!(left <= Duration::from_secs(lease.seconds), "{left:?}: {lease:?}");
+        assert!(
+            lease.seconds == 10 || left > Duration::from_secs(lease.seconds - 100),
+            "{left:?}: {lease:?}"
+        );
+    }
+
     /// The steps of a client so far, by name, without repetitions.
     fn steps_of(&self, host: &Namespace) -> Vec<String> {
         let own = mac(host);
@@ -170,6 +203,7 @@ fn the_table_is_what_the_client_was_told(mode: Mode) {
     assert!(first.expires_in_seconds.is_some_and(|left| left <= 1800), "{first:?}");
     assert_eq!(first.server, first.server_id);
     let server = first.server.unwrap();
+    scene.is_mapped(&scene.client, address, &first);
     assert!(first.offers.iter().any(|offer| offer.server == server && offer.address == address), "{first:?}");
 
     // The renewal goes from the client to the server, past the relay.
@@ -182,6 +216,7 @@ fn the_table_is_what_the_client_was_told(mode: Mode) {
     assert_eq!((renewed.address, renewed.server), (Some(address), Some(server)));
     assert!(renewed.expires_in_seconds.is_some_and(|left| (3500..=3600).contains(&left)), "{renewed:?}");
     assert_eq!(relayed(&stats(&scene.socket).unwrap()), before, "{mode:?}: the renewal was relayed");
+    scene.is_mapped(&scene.client, address, &renewed);
 
     // The server dies. The client asks it in vain, then everybody, and the partner extends the lease.
     let number = scene.topology.servers.iter().position(|host| host.address == server).unwrap();
@@ -189,19 +224,23 @@ fn the_table_is_what_the_client_was_told(mode: Mode) {
     let partner = scene.topology.servers[1 - number].address;
     let taken = scene.until(&scene.client, "the partner's lease", |row| row.server == Some(partner));
     assert_eq!(taken.address, Some(address), "{mode:?}: {taken:?}");
+    scene.is_mapped(&scene.client, address, &taken);
 
     // Another client vanishes, and its short lease runs out.
     let brief = Dhclient::start(&scene.brief, EDGE).unwrap();
     let borrowed = brief.bound().unwrap();
     let held = scene.until(&scene.brief, "the short lease", |row| row.address == Some(borrowed));
     assert_eq!((held.lease_seconds, held.server), (Some(10), Some(partner)), "{held:?}");
+    scene.is_mapped(&scene.brief, borrowed, &held);
     drop(brief);
     scene.until(&scene.brief, "the end of the short lease", |row| row.state == "expired");
     scene.until_free(borrowed);
+    assert!(!scene.mapped().iter().any(|lease| lease.address == borrowed), "{mode:?}: it has run out");
 
     Box::new(client).release().unwrap();
     scene.until(&scene.client, "the released lease", |row| row.state == "released");
     scene.until_free(address);
+    assert_eq!(scene.mapped(), [], "{mode:?}: nobody holds a lease");
 
     let steps = scene.steps_of(&scene.client);
     let order = ["discover", "offer", "bound", "renewing", "renewed", "rebinding", "taken_over", "released"];
@@ -218,6 +257,11 @@ fn the_table_is_what_the_client_was_told(mode: Mode) {
 #[test]
 fn the_table_is_what_the_client_was_told_without_xdp() {
     the_table_is_what_the_client_was_told(Mode::Off);
+}
+
+#[test]
+fn the_table_is_what_the_client_was_told_in_generic_mode() {
+    the_table_is_what_the_client_was_told(Mode::Generic);
 }
 
 #[test]

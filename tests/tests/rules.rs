@@ -37,7 +37,7 @@ fn every_case_comes_out_in_the_kernel_as_on_the_host_or_is_left_to_the_slow_path
             let run = kernel.run(&frame, case.spec.device).expect("the kernel runs the program");
             let buckets = RefCell::new(BTreeMap::new());
             let clients = |xid, chaddr| world.client(xid, chaddr);
-            let holders = Holders::new(None);
+            let holders = Holders::without_leases();
             let env = HostEnv::new(&tables, &buckets, &clients, &holders, Instant::now());
             let outcome = host::run(&env, &frame, case.spec.device);
             let problem = match compare(&tables, &frame, &run, &outcome) {

@@ -150,7 +150,7 @@ fn each_of_64_vrfs_with_the_same_addresses_is_served_by_its_own_server() {
     let plan = plan::make(&config, &snapshot, &|_| true);
     assert_eq!(plan.idle, BTreeMap::new());
     let buckets = RefCell::new(BTreeMap::new());
-    let holders = Holders::new(None);
+    let holders = Holders::without_leases();
     let env = HostEnv::new(&plan.tables, &buckets, &|_, _| None, &holders, Instant::now());
 
     for (index, circuit) in (1u32..).zip(vrfs::circuits(COUNT)) {

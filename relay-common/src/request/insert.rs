@@ -75,6 +75,7 @@ pub(super) fn option82<F: Frame, E: Env>(
     }
     if !F::HAS_SLOW_PATH {
         let ours = if fits { ours } else { &Agent::NONE };
+        frame.observe(&packet.seen(packet.port.interface));
         return rebuild(frame, packet, ours, replace, authenticated).ok_or(Reason::NoRoom);
     }
     let wanted = frame.offset(if fits { wanted } else { packet.len });

@@ -52,6 +52,7 @@ fn client_table(stats: &ClientStats) -> String {
         events_unreadable,
         stored,
         store_error,
+        unpublished,
         host_routes,
         host_route_conflicts,
         host_route_failures,
@@ -72,6 +73,12 @@ fn client_table(stats: &ClientStats) -> String {
     if *suspicious > 0 {
         let _ =
             writeln!(text, "{suspicious} of them came from where they cannot come from: forged, or a loop");
+    }
+    if *unpublished > 0 {
+        let _ = writeln!(
+            text,
+            "{unpublished} leases did not get into the map \"leases\": affinity may not know them"
+        );
     }
     if host_routes + host_route_conflicts + host_route_failures > 0 {
         let _ = writeln!(

@@ -2,7 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use super::{client::Hardware, time::BootTime};
+use super::{
+    client::{Hardware, State},
+    time::BootTime,
+};
 
 /// Something for the caller to do, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,10 @@ pub struct Published {
     pub hardware: Hardware,
     /// The server whose ACK came last.
     pub server: Ipv4Addr,
+    /// Lease time of that ACK, seconds; `u32::MAX` is without end.
+    pub seconds: u32,
+    /// Bound, renewing or rebinding.
+    pub state: State,
     /// When the lease ends.
     pub expires: BootTime,
 }

@@ -183,6 +183,9 @@ pub struct ClientStats {
     pub stored: u64,
     /// Why leases are not stored now.
     pub store_error: Option<String>,
+    /// Leases that are missing from the map `leases`, because it was full or the kernel refused.
+    #[serde(default)]
+    pub unpublished: u64,
     /// Clients with a host route.
     #[serde(default)]
     pub host_routes: u64,

@@ -7,9 +7,10 @@ use std::{
 
 use super::DaemonError;
 use crate::{
-    config::{FastPath, ResolvedConfig, XdpMode},
+    config::{Affinity, FastPath, ResolvedConfig, XdpMode},
     fastpath::{Attachment, EventRings, FastPathError, Mode, Object, Sizes, counters::Reader, selftest},
     holders::Holders,
+    leases::Leases,
     nexthop::Snapshot,
     plan::{self, Plan},
     slowpath::{SlowPath, State, View},
@@ -25,6 +26,7 @@ pub(super) struct Paths {
     config: ResolvedConfig,
     state: Arc<State>,
     plan: Plan,
+    leases: Arc<Leases>,
     /// Before `slow`, so that XDP is taken off while the slow path still listens.
     fast: Option<Fast>,
     slow: SlowPath,
@@ -62,10 +64,24 @@ impl Paths {
         let state = Arc::new(State::default());
         let groups: Vec<_> =
             config.groups.iter().map(|group| group.vrf.as_ref().map(|vrf| vrf.name.clone())).collect();
-        let holders = Holders::new(fast.as_mut().and_then(|fast| fast.object.take_holders()));
+        let leases = Arc::new(match fast.as_mut().and_then(|fast| fast.object.take_leases()) {
+            Some(map) => Leases::in_kernel(map),
+            None if asks_for_leases(&config) => Leases::in_memory(),
+            None => Leases::nowhere(),
+        });
+        let holders =
+            Holders::new(fast.as_mut().and_then(|fast| fast.object.take_holders()), Arc::clone(&leases));
         let slow = SlowPath::start(Arc::clone(&state), holders, &groups, config.relay.dscp)?;
-        let mut paths =
-            Self { config, state, plan: Plan::default(), slow, listening: BTreeSet::new(), fast, note };
+        let mut paths = Self {
+            config,
+            state,
+            plan: Plan::default(),
+            leases,
+            slow,
+            listening: BTreeSet::new(),
+            fast,
+            note,
+        };
         if let Some(ring) = paths.fast.as_mut().and_then(|fast| fast.object.take_punted()) {
             paths.slow.take_punted(ring).map_err(DaemonError::SlowPath)?;
         }
@@ -201,6 +217,11 @@ impl Paths {
         &self.state
     }
 
+    /// Where the client table publishes leases.
+    pub(super) fn leases(&self) -> &Arc<Leases> {
+        &self.leases
+    }
+
     pub(super) fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
@@ -258,6 +279,14 @@ impl Fast {
     }
 }
 
+/// Whether the rules may want to know whose lease it is.
+fn asks_for_leases(config: &ResolvedConfig) -> bool {
+    config.interfaces.iter().any(|interface| {
+        let overrides = interface.option82.as_ref().is_some_and(|option82| option82.server_id_override);
+        overrides && config.groups.get(interface.group).is_some_and(|group| group.affinity == Affinity::Auto)
+    })
+}
+
 /// Room for the configuration, and for addresses and ports that come while the daemon runs.
 fn sizes(config: &ResolvedConfig) -> Sizes {
     let interfaces = config.interfaces.len() as u32;
@@ -269,5 +298,10 @@ fn sizes(config: &ResolvedConfig) -> Sizes {
         addresses: 4 * (interfaces + servers as u32) + 4096,
         // Its identity, and its value with either flag, with and without sub-option 152.
         owners: 5 * interfaces,
+        leases: config
+            .interfaces
+            .iter()
+            .fold(0u32, |sum, interface| sum.saturating_add(interface.clients_max))
+            .min(config.relay.clients_max),
     }
 }

@@ -13,13 +13,13 @@ use relay_common::abi::{
 
 use crate::holders::KernelMap;
 
-use super::{FastPathError, capabilities, counters::Reader, pins::Pins};
+use super::{FastPathError, capabilities, counters::Reader, leases::KernelLeases, pins::Pins};
 
 /// The object that `build.rs` made.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("RELAY_BPF_OBJECT"));
 
 /// The maps that operators may read with `bpftool map dump pinned`.
-pub const PINNED: [&str; 3] = ["interfaces", "servers", "counters"];
+pub const PINNED: [&str; 4] = ["interfaces", "servers", "leases", "counters"];
 
 /// A value of `relay-common`'s ABI as aya takes it.
 #[derive(Clone, Copy)]
@@ -43,6 +43,8 @@ pub struct Sizes {
     pub addresses: u32,
     /// Forms of option 82 that servers may send back.
     pub owners: u32,
+    /// Clients with a lease.
+    pub leases: u32,
 }
 
 /// The records of messages, for the client table. DISCOVERs have a ring of their own: a flood of them takes no room from
@@ -73,6 +75,7 @@ pub struct Object {
     punted: Option<RingBuf<MapData>>,
     events: Option<EventRings>,
     holders: Option<KernelMap>,
+    leases: Option<KernelLeases>,
     _pins: Option<Pins>,
 }
 
@@ -100,6 +103,7 @@ impl Object {
             .map_max_entries("DEVICES", sizes.ports.max(1) + slots * MAX_SERVERS as u32)
             .map_max_entries("AGENTS", sizes.interfaces + 1)
             .map_max_entries("AGENT_OWNERS", sizes.owners.max(1))
+            .map_max_entries("leases", sizes.leases.max(1))
             .verifier_log_level(VerifierLogLevel::STATS);
         let pins = pin_in.map(Pins::claim).transpose()?;
         if let Some(pins) = &pins {
@@ -132,6 +136,7 @@ impl Object {
             counters: Arc::new(map(&mut ebpf, "counters")?),
             punted: Some(map(&mut ebpf, "PUNTED")?),
             holders: Some(map(&mut ebpf, "HOLDERS")?),
+            leases: Some(map(&mut ebpf, "leases")?),
             events: Some(EventRings {
                 discovers: map(&mut ebpf, "DISCOVERS")?,
                 others: map(&mut ebpf, "EVENTS")?,
@@ -160,6 +165,11 @@ impl Object {
     /// Who offered or gave an address to a client; once.
     pub fn take_holders(&mut self) -> Option<KernelMap> {
         self.holders.take()
+    }
+
+    /// Who is bound to which address; once.
+    pub fn take_leases(&mut self) -> Option<KernelLeases> {
+        self.leases.take()
     }
 
     /// The rings of `relay_common::event::Event`, one record for every message that is relayed or passes; once.

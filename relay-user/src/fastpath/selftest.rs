@@ -45,7 +45,7 @@ pub fn run(mode: Mode) -> Result<(), FastPathError> {
             );
             return Ok(());
         }
-        let sizes = Sizes { interfaces: 1, groups: 1, ports: 4, addresses: 8, owners: 1 };
+        let sizes = Sizes { interfaces: 1, groups: 1, ports: 4, addresses: 8, owners: 1, leases: 1 };
         let seen = fan_out(mode, Object::load(sizes, None)?).map_err(not_run)?;
         if seen == SERVERS {
             return Ok(());

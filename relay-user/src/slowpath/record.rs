@@ -128,7 +128,7 @@ mod tests {
 
     fn passing(mut frame: Vec<u8>) -> Option<Event> {
         let (tables, buckets, clients) = (tables(), RefCell::default(), |_, _| None);
-        let holders = Holders::new(None);
+        let holders = Holders::without_leases();
         let env = HostEnv::new(&tables, &buckets, &clients, &holders, Instant::now());
         passes(&mut frame, &env, 7, BootTime::from_nanos(5))
     }

@@ -124,6 +124,7 @@ pub fn stats(view: &View<'_>) -> ClientStats {
         events_unreadable: view.tallies.unreadable,
         stored: view.tallies.stored,
         store_error: view.tallies.store_error.clone(),
+        unpublished: view.tallies.unpublished,
         host_routes: view.tallies.hosts.installed,
         host_route_conflicts: view.tallies.hosts.conflicts,
         host_route_failures: view.tallies.hosts.failures,

@@ -23,6 +23,7 @@ use crate::{
     clients::{Action, BootTime, Policy, Table, watch::Watch},
     control::leases::StepRow,
     hosts::{Tally, Wanted},
+    leases::{Changes, Leases},
     slowpath::State,
 };
 
@@ -65,6 +66,8 @@ pub struct Tallies {
     pub stored: u64,
     /// Why leases are not stored now.
     pub store_error: Option<String>,
+    /// Leases that the map `leases` had no room for.
+    pub unpublished: u64,
     /// Host routes.
     pub hosts: Tally,
 }
@@ -80,6 +83,8 @@ pub(super) struct Worker {
     rings: Option<Box<Rings>>,
     steps: broadcast::Sender<Arc<StepRow>>,
     hosts: Arc<Wanted>,
+    leases: Arc<Leases>,
+    changes: Changes,
     taken: Vec<Event>,
     actions: Vec<Action>,
     unreadable: u64,
@@ -92,7 +97,7 @@ impl Worker {
         labels: Labels,
         orders: mpsc::Receiver<Order>,
         waker: Waker,
-        (steps, hosts): (broadcast::Sender<Arc<StepRow>>, Arc<Wanted>),
+        (steps, leases, hosts): (broadcast::Sender<Arc<StepRow>>, Arc<Leases>, Arc<Wanted>),
     ) -> io::Result<Self> {
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         Ok(Self {
@@ -106,6 +111,8 @@ impl Worker {
             rings: None,
             steps,
             hosts,
+            leases,
+            changes: Changes::default(),
             taken: Vec::new(),
             actions: Vec::new(),
             unreadable: 0,
@@ -117,6 +124,7 @@ impl Worker {
         loop {
             storage.turn(&mut self.table, &self.labels, &mut self.actions);
             self.act();
+            self.leases.write(&mut self.changes);
             // Stored leases are in the table now, if there are any.
             self.hosts.settle();
             match self.obey(&storage).and_then(|goes_on| Ok((goes_on, self.take()?))) {
@@ -202,6 +210,7 @@ impl Worker {
                 unreadable: self.unreadable,
                 stored,
                 store_error: trouble.map(str::to_owned),
+                unpublished: self.leases.refused(),
                 hosts: self.hosts.tally(),
             },
             now: BootTime::now()?,
@@ -214,6 +223,7 @@ impl Worker {
             self.table.reconfigure(policy.clone(), Some, now, &mut self.actions);
             self.watch.reconfigure(policy);
             self.act();
+            self.leases.write(&mut self.changes);
         }
         self.labels = labels;
         Ok(())
@@ -241,6 +251,7 @@ impl Worker {
         self.taken = taken;
         self.table.expire(now, &mut self.actions);
         self.act();
+        self.leases.write(&mut self.changes);
         Ok(more)
     }
 
@@ -256,7 +267,12 @@ impl Worker {
                 }
                 Action::Install(host) => self.hosts.install(host),
                 Action::Remove(host) => self.hosts.remove(host),
-                Action::Step(_) | Action::Publish(_) | Action::Withdraw { .. } => {}
+                Action::Publish(lease) => self.changes.publish(&lease),
+                Action::Withdraw { vrf, address } => self.changes.withdraw(vrf, address),
+                Action::Step(_) => {}
+            }
+            if self.changes.is_full() {
+                self.leases.write(&mut self.changes);
             }
         }
     }

@@ -170,6 +170,7 @@ pub(crate) fn stats() -> Stats {
             events_unreadable: 0,
             stored: 30,
             store_error: Some("the disk is full".into()),
+            unpublished: 4,
             host_routes: 9,
             host_route_conflicts: 1,
             host_route_failures: 0,

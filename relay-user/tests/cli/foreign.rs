@@ -15,7 +15,7 @@ pub(crate) struct Foreign {
 impl Foreign {
     /// Loads it; `name` is unique on the machine.
     pub(crate) fn new(name: &str) -> Self {
-        let sizes = Sizes { interfaces: 1, groups: 1, ports: 1, addresses: 1, owners: 1 };
+        let sizes = Sizes { interfaces: 1, groups: 1, ports: 1, addresses: 1, owners: 1, leases: 1 };
         let mut object = Object::load(sizes, None).expect("loaded");
         let pin = PathBuf::from(format!("/sys/fs/bpf/xdp-dhcrelay-foreign-{}-{name}", std::process::id()));
         object.ingress().expect("it is there").pin(&pin).expect("pinned");

@@ -98,6 +98,7 @@ Clients: 12 of at most 262144, 10 bound; 0 times there was no room for one
 Messages looked at: 400, lost 3, unreadable 0; 30 changes stored
 Messages that changed nothing: duplicate 5, not_a_server 2
 2 of them came from where they cannot come from: forged, or a loop
+4 leases did not get into the map \"leases\": affinity may not know them
 Host routes: 9; 1 left alone as somebody else's, 0 failed
 Leases are not stored: the disk is full
 "

@@ -88,9 +88,11 @@ fn a_second_server_takes_the_client_over_when_it_rebinds() {
     world.wait(seconds(1600));
     world.hear(from_client(REQUEST, 1, 8).mine(X)).unwrap();
     assert_eq!(state(&world, 1), Some(State::Rebinding));
+    assert_eq!(world.published[&(0, ip(X))].state, State::Rebinding);
     world.hear(from_server(ACK, 1, 8, B).yours(X).mine(X).lease(1800)).unwrap();
     assert_eq!(world.steps(), [StepKind::Rebinding, StepKind::TakenOver]);
-    assert_eq!(world.published[&(0, ip(X))].server, ip(B));
+    let published = world.published[&(0, ip(X))];
+    assert_eq!((published.server, published.state, published.seconds), (ip(B), State::Bound, 1800));
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
 use relay_user::control::model::Stats;
+use tempfile::TempDir;
 
 use crate::lab::{Namespace, Proc};
 use crate::subject::{Mode, binary, stats};
@@ -17,7 +19,11 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// A daemon that relays.
 pub struct Daemon {
     process: Proc,
+    host: Namespace,
+    file: PathBuf,
     socket: PathBuf,
+    /// What it stores and pins outlives the process: the next one finds it.
+    _places: [TempDir; 2],
 }
 
 impl Daemon {
@@ -49,13 +55,21 @@ impl Daemon {
         text.push_str(rest);
         let file = directory.path().join("xdp-dhcrelay.toml");
         std::fs::write(&file, text)?;
-        let mut command = Command::new(binary()?);
-        command.arg("run").arg("--config").arg(&file);
-        let mut process = host.spawn(command)?;
-        process.keep(directory);
-        process.keep(bpffs);
-        process.wait_for_line("ready", DEADLINE)?;
-        Ok(Self { process, socket })
+        let process = run(host, &file)?;
+        Ok(Self { process, host: host.clone(), file, socket, _places: [directory, bpffs] })
+    }
+
+    /// Ends it by a signal, and starts it again with the same file.
+    pub fn restart(&mut self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)?;
+        self.process.wait(DEADLINE)?;
+        self.process = run(&self.host, &self.file)?;
+        Ok(())
+    }
+
+    /// Where it answers questions.
+    pub fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// The program, for its log.
@@ -67,4 +81,12 @@ impl Daemon {
     pub fn stats(&self) -> Result<Stats> {
         stats(&self.socket)
     }
+}
+
+fn run(host: &Namespace, file: &Path) -> Result<Proc> {
+    let mut command = Command::new(binary()?);
+    command.arg("run").arg("--config").arg(file);
+    let process = host.spawn(command)?;
+    process.wait_for_line("ready", DEADLINE)?;
+    Ok(process)
 }

@@ -151,6 +151,8 @@ impl Table {
             interface: client.key.interface,
             hardware: lease.hardware,
             server: lease.server,
+            seconds: lease.seconds,
+            state: client.state,
             expires: lease.expires,
         }));
     }

@@ -110,7 +110,11 @@ impl Table {
                 } else {
                     (State::Renewing, StepKind::Renewing)
                 };
+                let changed = client.state != state;
                 self.set_state(number, state);
+                if changed {
+                    self.publish(number, actions);
+                }
                 kind
             }
             Some(_) => StepKind::Request,
