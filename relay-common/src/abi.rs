@@ -95,16 +95,21 @@ pub struct Interface {
     pub tpid: u16,
     /// Largest IPv4 packet toward the clients, octets.
     pub mtu: u16,
+    /// Largest DHCP message that option 82 may make, octets.
+    pub max_message: u16,
     /// Requests that arrive with this many hops or more are dropped.
     pub max_hops: u8,
     /// The IPv4 type of service octet of what the relay sends.
     pub tos: u8,
+    /// Always 0.
+    pub zero: [u8; 2],
     /// Bits of [`flag`].
     pub flags: u32,
     /// Routing table of the servers' VRF, 0 for the main table.
     pub server_vrf: u32,
-    /// Largest DHCP message that option 82 may make, octets.
-    pub max_message: u32,
+    /// What clients are remembered under, [`Address::interface`] of an address that replies to them come to and that others
+    /// share; 0 when none is shared, and nothing is remembered.
+    pub realm: u32,
 }
 
 /// Bits of [`Interface::flags`].
@@ -185,7 +190,8 @@ pub struct AddressKey {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Address {
-    /// Index of the interface whose giaddr it is; 0 when it is nobody's, [`Address::SHARED`] when several have it.
+    /// Index of the interface whose giaddr it is; 0 when it is nobody's. When several have it, [`Address::SHARED`] and the
+    /// number of the realm: interfaces are of one realm that share an address with each other, or with a third of it.
     pub interface: u32,
     /// Nonzero when the address is one of this machine's.
     pub local: u16,
@@ -195,7 +201,36 @@ pub struct Address {
 
 impl Address {
     /// In `interface`: more than one interface uses this giaddr.
-    pub const SHARED: u32 = u32::MAX;
+    pub const SHARED: u32 = 1 << 31;
+
+    /// Whether `interface` is a realm.
+    #[inline(always)]
+    pub const fn is_realm(interface: u32) -> bool {
+        interface & Self::SHARED != 0
+    }
+}
+
+/// Key of `CLIENTS`: a client whose request went out with an address that several interfaces share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub struct ClientKey {
+    /// The client's hardware address, all of the field, as two numbers: a key that BPF programs make of plain numbers must be
+    /// aligned as they are.
+    pub chaddr: [u64; 2],
+    /// [`Interface::realm`]. The value is the index of the interface that the request came in on.
+    pub realm: u32,
+    /// Transaction identifier.
+    pub xid: [u8; 4],
+}
+
+impl ClientKey {
+    /// From the fields of a message.
+    #[inline(always)]
+    pub fn new(realm: u32, xid: [u8; 4], chaddr: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = chaddr;
+        let halves = [[a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]];
+        Self { chaddr: halves.map(u64::from_ne_bytes), realm, xid }
+    }
 }
 
 /// Key of `HOLDERS`: an address offered or given to a client.
@@ -350,7 +385,7 @@ const _: () = {
     assert!(Reason::ALL.len() <= REASON_SLOTS);
     assert!(size_of::<PortKey>() == 8);
     assert!(size_of::<Port>() == 16);
-    assert!(size_of::<Interface>() == 52);
+    assert!(size_of::<Interface>() == 56);
     assert!(size_of::<AddressKey>() == 8);
     assert!(size_of::<Address>() == 8);
     assert!(size_of::<Slot>() == 340);
@@ -358,6 +393,7 @@ const _: () = {
     assert!(size_of::<Agent>() == 8 + AGENT_ROOM);
     assert!(size_of::<AgentKey>() == 16);
     assert!(size_of::<AgentOwner>() == 8);
+    assert!(size_of::<ClientKey>() == 24);
     assert!(size_of::<HolderKey>() == 16);
     assert!(size_of::<Holder>() == 12);
     assert!(size_of::<LeaseKey>() == 8);

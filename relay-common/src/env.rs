@@ -1,7 +1,7 @@
 //! The tables that the rules consult: BPF maps in the kernel, ordinary collections in the daemon.
 
 use crate::abi::{
-    Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey,
+    Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, Port, PortKey,
 };
 use crate::affinity;
 
@@ -30,8 +30,10 @@ pub trait Env {
     fn agent(&self, interface: u32) -> Option<&Agent>;
     /// Whose option 82 a server has sent back.
     fn owner(&self, key: AgentKey) -> Option<AgentOwner>;
-    /// The interface that a client was last heard on. Only the daemon knows.
-    fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32>;
+    /// The interface that a client was last heard on.
+    fn client(&self, key: ClientKey) -> Option<u32>;
+    /// Remembers it.
+    fn heard(&self, key: ClientKey, interface: u32);
     /// Who offered or gave an address lately.
     fn holder(&self, key: HolderKey) -> Option<Holder>;
     /// Remembers it.

@@ -3,7 +3,7 @@
 //! Nothing is written here. The order of the checks is the order of the answers a user would expect: first whether
 //! the frame concerns the relay at all (if not it passes, however broken it is), then whether it is sound.
 
-use crate::abi::{AddressKey, Port, PortKey, flag};
+use crate::abi::{AddressKey, ClientKey, Port, PortKey, flag};
 use crate::options::Options;
 use crate::wire::{bootp, eth, ipv4, udp};
 use crate::{Env, Frame, Reason, Sum};
@@ -105,6 +105,14 @@ impl Packet {
             vrf: self.port.vrf,
             upstream: self.port.upstream != 0,
         }
+    }
+
+    /// What the client is remembered under in a realm.
+    #[inline(always)]
+    pub(crate) fn client<F: Frame>(&self, frame: &F, realm: u32) -> Option<ClientKey> {
+        let at = frame.offset(self.message());
+        let xid = frame.read(at + bootp::XID)?;
+        Some(ClientKey::new(realm, xid, frame.read(at + bootp::CHADDR)?))
     }
 
     /// Whether `split` is at an odd offset of the message.

@@ -54,6 +54,10 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     if interface.rate != 0 && !env.admit(index, interface.rate) {
         return Err(Reason::RateLimited);
     }
+    // Without option 82 nothing else tells whose the reply is.
+    if direct && interface.realm != 0 {
+        env.heard(packet.client(frame, interface.realm).ok_or(Reason::Truncated)?, index);
+    }
 
     let wanted = (interface.flags & flag::UDP_CHECKSUM) as usize;
     let computed = frame.opaque(packet.checksum | wanted) != 0;

@@ -88,7 +88,6 @@ reasons! {
         Authenticated "authenticated" "Option 82 changes in a message that is authenticated (RFC 3118), which must keep every other octet."
         Rearranged "rearranged" "The option 82 to be replaced is not the last option, or not the only one."
         ForeignOption82 "foreign_option82" "The option 82 of a reply is not one that we send; the daemon looks at its sub-options."
-        NoCircuitId "no_circuit_id" "The giaddr of a reply stands for several interfaces and there is no option 82; the daemon looks for the client."
         EgressMtu "egress_mtu" "The result is larger than the MTU toward a server or the client, and must be fragmented."
     }
     Dropped {
@@ -109,7 +108,7 @@ reasons! {
         ReplyFromClientPort "reply_from_client_port" "A BOOTREPLY came in on a port that no server is behind."
         UnknownServer "unknown_server" "A BOOTREPLY from an address that is not a configured server."
         WrongGiaddr "wrong_giaddr" "The giaddr of a reply is not the relay address it was sent to."
-        AmbiguousGiaddr "ambiguous_giaddr" "The giaddr of a reply stands for several interfaces and nothing tells which."
+        AmbiguousGiaddr "ambiguous_giaddr" "The giaddr of a reply stands for several interfaces, and neither option 82 nor an earlier request of the client tells which."
         UnknownCircuit "unknown_circuit" "The option 82 of a reply names no interface that has its giaddr."
         VssIgnored "vss_ignored" "The server sent sub-option 152 back: it did not look at the VPN, so the address may be another VPN's (RFC 6607)."
     }

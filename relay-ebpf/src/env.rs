@@ -3,7 +3,7 @@
 use relay_common::{
     Env, Route,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, LeaseKey, Port,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, LeaseKey, Port,
         PortKey, Slot,
     },
 };
@@ -69,8 +69,18 @@ impl Env for Maps {
     }
 
     #[inline(always)]
-    fn client(&self, _xid: [u8; 4], _chaddr: [u8; 16]) -> Option<u32> {
-        None
+    fn client(&self, key: ClientKey) -> Option<u32> {
+        let [low, high] = key.chaddr;
+        let interface = loops::client_of(key.realm, u32::from_ne_bytes(key.xid), low, high);
+        let interface = forgotten(interface as usize) as u32;
+        (interface != 0).then_some(interface)
+    }
+
+    #[inline(always)]
+    fn heard(&self, key: ClientKey, interface: u32) {
+        let [low, high] = key.chaddr;
+        // What it returns says nothing.
+        let _ = loops::client_heard(key.realm, u32::from_ne_bytes(key.xid), low, high, interface);
     }
 
     #[inline(always)]

@@ -6,14 +6,14 @@
 use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
 use relay_common::{
     Frame as _, Options, Reason, Sum,
-    abi::{HolderKey, MAX_SERVERS},
+    abi::{ClientKey, HolderKey, MAX_SERVERS},
     affinity, agent, checksum, shift,
 };
 
 use crate::{
     env::Maps,
     frame::{XdpFrame, forgotten},
-    maps::{AGENTS, SERVERS, SLOTS},
+    maps::{AGENTS, CLIENTS, SERVERS, SLOTS},
 };
 
 /// No result has all its bits set: sums are folded, and a hash that happens to be so is one that matches nothing.
@@ -123,6 +123,25 @@ pub(crate) extern "C" fn server_of(slot: u32, address: u32) -> u32 {
         found = forgotten(found);
     }
     found as u32
+}
+
+/// The interface that a client of a realm was last heard on, 0 when it was not.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn client_of(realm: u32, xid: u32, low: u64, high: u64) -> u32 {
+    let key = ClientKey { chaddr: [low, high], realm, xid: xid.to_ne_bytes() };
+    // SAFETY: another CPU may replace the value meanwhile; either is an answer, and it is copied out.
+    unsafe { CLIENTS.get(key) }.copied().unwrap_or(0)
+}
+
+/// Remembers the interface that a client of a realm was heard on. The result says nothing.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn client_heard(realm: u32, xid: u32, low: u64, high: u64, interface: u32) -> u32 {
+    let key = ClientKey { chaddr: [low, high], realm, xid: xid.to_ne_bytes() };
+    // A full map makes room itself.
+    let _ = CLIENTS.insert(key, interface, 0);
+    0
 }
 
 /// Above an Ethernet address: the message is an offer.

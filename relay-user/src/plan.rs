@@ -4,6 +4,7 @@
 //! the order in which things happened.
 
 mod lookup;
+mod realm;
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -24,6 +25,7 @@ use crate::{
     tables::{GroupState, Hop, ServerState, Tables},
 };
 use lookup::Lookup;
+use realm::Answered;
 
 /// A device the relay listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,11 +185,13 @@ fn client_port(
         inner,
         tpid: if inner == 0 { eth::TAG_8021Q } else { eth::TAG_8021AD },
         mtu: link.map_or(0, |link| link.mtu.min(u32::from(u16::MAX)) as u16),
+        max_message: relay.max_message_size,
         max_hops: relay.max_hops,
         tos: relay.dscp << 2,
+        zero: [0; 2],
         flags,
         server_vrf,
-        max_message: u32::from(relay.max_message_size),
+        realm: 0,
     });
     let (link, address_link, mac) = match ready {
         Ok(ready) => ready,
@@ -228,24 +232,16 @@ fn addresses(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
             entry(table, table_of(group.vrf.as_ref()), server.address).server = 1;
         }
     }
+    let mut answered = Answered::new();
     for (index, interface) in (1u32..).zip(&config.interfaces) {
-        let vrf = config.groups.get(interface.group).and_then(|group| group.vrf.as_ref());
-        belongs(entry(table, table_of(vrf), interface.giaddr), index);
-        // Plain BOOTP is relayed with this one, whatever giaddr says.
-        if interface.address != interface.giaddr {
-            belongs(entry(table, table_of(vrf), interface.address), index);
+        let vrf = table_of(config.groups.get(interface.group).and_then(|group| group.vrf.as_ref()));
+        // Plain BOOTP is relayed with the address, whatever giaddr says.
+        for address in [interface.giaddr, interface.address] {
+            let key = AddressKey { vrf, address: address.octets() };
+            answered.entry(key).or_default().insert(index);
         }
     }
-}
-
-/// The address is what replies for the interface come to.
-fn belongs(address: &mut Address, index: u32) {
-    address.local = 1;
-    address.interface = match address.interface {
-        0 => index,
-        same if same == index => index,
-        _ => Address::SHARED,
-    };
+    realm::assign(&mut plan.tables, &answered);
 }
 
 fn entry(table: &mut BTreeMap<AddressKey, Address>, vrf: u32, address: Ipv4Addr) -> &mut Address {

@@ -4,7 +4,6 @@
 //! copies of requests for servers whose next hop is not known yet. One thread waits on all of it; a batch of frames is
 //! received, relayed and sent with a system call each.
 
-mod recent;
 mod record;
 mod relay;
 mod state;
@@ -23,7 +22,7 @@ pub use relay::Relayer;
 pub use state::{State, View};
 
 use crate::{
-    holders::Holders,
+    memory::Memory,
     socket::{PortSocket, SocketError},
 };
 use worker::{Change, Worker};
@@ -40,11 +39,11 @@ impl SlowPath {
     /// groups, in their order.
     pub fn start(
         state: Arc<State>,
-        holders: Holders,
+        memory: Memory,
         groups: &[Option<String>],
         dscp: u8,
     ) -> Result<Self, SocketError> {
-        let relayer = Relayer::new(Arc::clone(&state), holders, groups, dscp)?;
+        let relayer = Relayer::new(Arc::clone(&state), memory, groups, dscp)?;
         let failed = |error| SocketError::system("slow path", "make a socket pair", error);
         let (waker, woken) = UnixStream::pair().map_err(failed)?;
         woken.set_nonblocking(true).map_err(failed)?;

@@ -5,10 +5,13 @@ use std::{cell::RefCell, collections::BTreeMap, net::Ipv4Addr, time::Instant};
 
 use relay_common::{
     Bucket, Env, Route,
-    abi::{Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey},
+    abi::{
+        Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, Port,
+        PortKey,
+    },
 };
 
-use crate::holders::Holders;
+use crate::memory::Memory;
 
 /// Where a server's copies go while its next hop is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,15 +92,11 @@ impl Tables {
     }
 }
 
-/// The interface that a client was last heard on, by the `xid` and `chaddr` of its messages.
-pub type ClientLookup<'a> = &'a dyn Fn([u8; 4], [u8; 16]) -> Option<u32>;
-
 /// The tables with the state that the rules change: the token buckets of the slow path.
 pub struct HostEnv<'a> {
     tables: &'a Tables,
     buckets: &'a RefCell<BTreeMap<u32, Bucket>>,
-    clients: ClientLookup<'a>,
-    holders: &'a Holders,
+    memory: &'a Memory,
     start: Instant,
 }
 
@@ -106,11 +105,10 @@ impl<'a> HostEnv<'a> {
     pub fn new(
         tables: &'a Tables,
         buckets: &'a RefCell<BTreeMap<u32, Bucket>>,
-        clients: ClientLookup<'a>,
-        holders: &'a Holders,
+        memory: &'a Memory,
         start: Instant,
     ) -> Self {
-        Self { tables, buckets, clients, holders, start }
+        Self { tables, buckets, memory, start }
     }
 }
 
@@ -143,20 +141,24 @@ impl Env for HostEnv<'_> {
         self.tables.owners.get(&key).copied()
     }
 
-    fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32> {
-        (self.clients)(xid, chaddr)
+    fn client(&self, key: ClientKey) -> Option<u32> {
+        self.memory.clients.get(key)
+    }
+
+    fn heard(&self, key: ClientKey, interface: u32) {
+        self.memory.clients.set(key, interface);
     }
 
     fn holder(&self, key: HolderKey) -> Option<Holder> {
-        self.holders.get(key)
+        self.memory.holders.get(key)
     }
 
     fn hold(&self, key: HolderKey, holder: Holder) {
-        self.holders.set(key, holder);
+        self.memory.holders.set(key, holder);
     }
 
     fn lessor(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]> {
-        self.holders.lessor(vrf, key)
+        self.memory.lessor(vrf, key)
     }
 
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {

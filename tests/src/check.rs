@@ -6,6 +6,7 @@ pub mod reach;
 
 use std::collections::BTreeMap;
 
+use relay_common::abi::ClientKey;
 use relay_common::{Class, Verdict, remark};
 
 use crate::generate::{Frames, Kind};
@@ -46,6 +47,7 @@ pub fn oracle(seed: u64, frames: usize) -> Result<(Totals, Reach), String> {
 
 /// Whether rules and oracle agree on one frame.
 fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> Result<(), String> {
+    let heard = maps.heard.borrow_mut().drain(..).next();
     let difference = |what: &str| {
         let frame = hex(&outcome.frame);
         Err(format!("{what}\nrules: {:?}\n{frame}\noracle: {}", outcome.verdict, show(decision)))
@@ -61,7 +63,7 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
         }
         (
             Verdict::ToServers { interface, group, message, servers, remarks },
-            Decision::Servers { interface: number, message: kind, left_out, swapped, copies },
+            Decision::Servers { interface: number, message: kind, left_out, swapped, remembered, copies },
         ) => {
             if (interface as usize, message) != (*number, *kind) {
                 return difference("another interface or message type");
@@ -71,8 +73,12 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
             if remarks != expected {
                 return difference("other remarks");
             }
-            if maps.copies(group, servers, &outcome.frame) != *copies {
+            let copies_now = maps.copies(group, servers, &outcome.frame);
+            if copies_now != *copies {
                 return difference("other copies");
+            }
+            if heard != expected_client(maps, interface, &copies_now[0]).filter(|_| *remembered) {
+                return difference("another client is remembered");
             }
         }
         (
@@ -89,6 +95,14 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
         _ => return difference("another verdict"),
     }
     Ok(())
+}
+
+/// The client of a copy, as it is remembered.
+fn expected_client(maps: &Maps, interface: u32, copy: &[u8]) -> Option<(ClientKey, u32)> {
+    let message = copy.get(42..)?;
+    let realm = maps.interfaces.get(interface as usize - 1)?.realm;
+    let (xid, chaddr) = (*message.get(4..)?.first_chunk()?, *message.get(28..)?.first_chunk()?);
+    Some((ClientKey::new(realm, xid, chaddr), interface))
 }
 
 /// Runs the table of single cases; the number of cases.

@@ -5,13 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use relay_common::abi::{
-    Address, AddressKey, Agent, AgentKey, AgentOwner, Holder, HolderKey, Interface, Port, PortKey, Server,
-    flag,
+    Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, Port, PortKey,
+    Server, flag,
 };
 use relay_common::agent::{identity, whole};
 use relay_common::{Bucket, Env, Route, SliceFrame, Verdict, address_copy, ingress};
 
-use crate::oracle::world::{Client, Option82, Policy, World};
+use crate::oracle::world::{Option82, Policy, World};
 
 /// The tables of a world.
 #[derive(Default)]
@@ -28,7 +28,10 @@ pub struct Maps {
     pub agents: BTreeMap<u32, Agent>,
     /// Whose option 82 comes back.
     pub owners: BTreeMap<AgentKey, AgentOwner>,
-    clients: Vec<Client>,
+    /// The clients that are known, and their interfaces.
+    pub clients: BTreeMap<ClientKey, u32>,
+    /// Those that were heard since; they are not known to the next frame.
+    pub heard: RefCell<Vec<(ClientKey, u32)>>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
     /// Nanoseconds, for the rate limit.
     pub now: Cell<u64>,
@@ -68,11 +71,6 @@ impl Maps {
         }
         for (number, interface) in (1..).zip(&world.interfaces) {
             let vrf = world.server_vrf(interface);
-            maps.answered(vrf, interface.giaddr, number);
-            // Plain BOOTP comes back to this one.
-            if interface.address != interface.giaddr {
-                maps.answered(vrf, interface.address, number);
-            }
             if let Some(option82) = &interface.option82 {
                 maps.option82(option82, number, vrf, interface.giaddr);
             }
@@ -91,21 +89,58 @@ impl Maps {
                 mtu: interface.mtu,
                 max_hops: interface.max_hops,
                 tos: interface.tos,
+                zero: [0; 2],
                 flags: interface.option82.as_ref().map_or(0, flags)
                     | bit(interface.always_checksum, flag::UDP_CHECKSUM)
                     | bit(interface.slow_replies, flag::SLOW_REPLIES),
                 server_vrf: vrf,
-                max_message: u32::from(interface.max_message),
+                max_message: interface.max_message,
+                realm: 0,
             });
         }
-        maps.clients.clone_from(&world.clients);
+        maps.answered(world);
+        let known = world.clients.iter().map(|client| {
+            let realm = maps.interfaces[client.interface - 1].realm;
+            (ClientKey::new(realm, client.xid, client.chaddr), client.interface as u32)
+        });
+        maps.clients = known.filter(|(key, _)| key.realm != 0).collect();
         maps
     }
 
-    /// Replies for the interface come to this address.
-    fn answered(&mut self, vrf: u32, address: [u8; 4], number: u32) {
-        let found = self.known(vrf, address);
-        found.interface = if found.interface == 0 { number } else { Address::SHARED };
+    /// Which interfaces' replies come to which address, and which of them share one.
+    fn answered(&mut self, world: &World) {
+        let comes_to = |address: (u32, [u8; 4]), interface: &crate::oracle::world::Interface| {
+            address.0 == world.server_vrf(interface)
+                && [interface.giaddr, interface.address].contains(&address.1)
+        };
+        let mut addresses: Vec<(u32, [u8; 4])> = Vec::new();
+        for interface in &world.interfaces {
+            let vrf = world.server_vrf(interface);
+            addresses.extend([(vrf, interface.giaddr), (vrf, interface.address)]);
+        }
+        let sharing = |address: (u32, [u8; 4])| -> Vec<usize> {
+            (0..world.interfaces.len()).filter(|&index| comes_to(address, &world.interfaces[index])).collect()
+        };
+        // The least of its realm, as far as that has got round.
+        let mut realms: Vec<usize> = (0..world.interfaces.len()).collect();
+        for _ in 0..world.interfaces.len() {
+            for &address in &addresses {
+                let together = sharing(address);
+                let least = together.iter().map(|&index| realms[index]).min().expect("it is somebody's");
+                together.iter().for_each(|&index| realms[index] = least);
+            }
+        }
+        for address in addresses {
+            let together = sharing(address);
+            let realm = Address::SHARED | (realms[together[0]] as u32 + 1);
+            self.known(address.0, address.1).interface = match together[..] {
+                [one] => one as u32 + 1,
+                _ => realm,
+            };
+            if together.len() > 1 {
+                together.iter().for_each(|&index| self.interfaces[index].realm = realm);
+            }
+        }
     }
 
     /// What the interface inserts, and every form in which it comes back: with either flags, and with or without 152.
@@ -196,9 +231,12 @@ impl Env for Maps {
         self.owners.get(&key).copied()
     }
 
-    fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32> {
-        let known = self.clients.iter().find(|client| client.xid == xid && client.chaddr == chaddr);
-        known.map(|client| client.interface as u32)
+    fn client(&self, key: ClientKey) -> Option<u32> {
+        self.clients.get(&key).copied()
+    }
+
+    fn heard(&self, key: ClientKey, interface: u32) {
+        self.heard.borrow_mut().push((key, interface));
     }
 
     fn holder(&self, _key: HolderKey) -> Option<Holder> {

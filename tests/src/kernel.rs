@@ -18,6 +18,7 @@ use aya::programs::{TestRun, TestRunOptions};
 use relay_common::Reason;
 use relay_common::abi::{Counters, PUNT_FRAME};
 use relay_user::fastpath::{Object, Sizes};
+use relay_user::memory::Memory;
 use relay_user::tables::{GroupState, Hop, ServerState, Tables};
 
 use crate::host::Maps;
@@ -58,6 +59,13 @@ pub fn tables(world: &World) -> Tables {
         groups,
         agents: maps.agents,
         owners: maps.owners,
+    }
+}
+
+/// What a relay remembers of a world's clients.
+pub fn remember(maps: &Maps, memory: &Memory) {
+    for (&key, &interface) in &maps.clients {
+        memory.clients.set(key, interface);
     }
 }
 
@@ -129,6 +137,8 @@ pub struct Kernel {
     object: Object,
     punted: RingBuf<MapData>,
     counters: Vec<Counters>,
+    /// What the program remembers.
+    pub memory: Memory,
 }
 
 impl Kernel {
@@ -145,10 +155,11 @@ impl Kernel {
         let mut object = Object::load(sizes, None)?;
         object.apply(&Tables::default(), tables)?;
         let punted = object.take_punted().context("the ring of punted copies is taken")?;
+        let memory = Memory::new(object.take_memory());
         let reader = object.counters();
         let counters =
             (0..=sizes.interfaces).map(|interface| reader.counters(interface)).collect::<Result<_, _>>()?;
-        Ok(Self { object, punted, counters })
+        Ok(Self { object, punted, counters, memory })
     }
 
     /// Runs the program on a frame that came in on `device`.

@@ -25,8 +25,15 @@ pub enum Decision {
     Not(Vec<&'static str>),
     /// These frames to the servers of the group, in order.
     /// `left_out`: ours was to go into them and did not, for their size. `swapped`: their `secs` were in the wrong byte
-    /// order.
-    Servers { interface: usize, message: u8, left_out: bool, swapped: bool, copies: Vec<Vec<u8>> },
+    /// order. `remembered`: the client's interface is, because its giaddr will not tell.
+    Servers {
+        interface: usize,
+        message: u8,
+        left_out: bool,
+        swapped: bool,
+        remembered: bool,
+        copies: Vec<Vec<u8>>,
+    },
     /// This frame to the client.
     Client { interface: usize, message: u8, frame: Vec<u8> },
 }

@@ -24,7 +24,6 @@
 //! | 21 | interfaces that lose their address or their VRF while the relay runs; `vm_vrf.rs` has the VRF |
 //! | 23, first half | a limit for each client; a flood of one client is held back with its interface |
 //! | 24, second half | a configured server's address in the wrong VRF |
-//! | 26, in the XDP modes | the interface of a client that only the fast path has heard |
 
 #![allow(clippy::unwrap_used, reason = "a test panics; clippy exempts only the functions marked #[test]")]
 

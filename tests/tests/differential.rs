@@ -9,7 +9,7 @@ use std::time::Instant;
 use relay_tests::check::reach::Reach;
 use relay_tests::check::table;
 use relay_tests::generate::{Frames, Generated, Kind, Random, setting, standard};
-use relay_tests::host::{self, Outcome};
+use relay_tests::host::{self, Maps, Outcome};
 use relay_tests::kernel::compare::{Did, compare};
 use relay_tests::kernel::report::report;
 use relay_tests::kernel::{self, Kernel};
@@ -19,7 +19,7 @@ use relay_tests::oracle::{
     world::{C0, World},
 };
 use relay_tests::rules;
-use relay_user::holders::Holders;
+use relay_user::memory::Memory;
 use relay_user::tables::{HostEnv, Tables};
 
 const SEED: u64 = 0x2026_0c5d_7e11_4a52;
@@ -31,7 +31,8 @@ const LEAST: usize = 500;
 struct Pair {
     kernel: Kernel,
     tables: Tables,
-    world: World,
+    /// With what is remembered.
+    maps: Maps,
     start: Instant,
 }
 
@@ -39,14 +40,16 @@ impl Pair {
     fn new(world: &World) -> Self {
         let tables = kernel::tables(world);
         let kernel = Kernel::load(&tables).expect("the object loads and takes the tables");
-        Self { kernel, tables, world: world.clone(), start: Instant::now() }
+        let maps = Maps::new(world);
+        kernel::remember(&maps, &kernel.memory);
+        Self { kernel, tables, maps, start: Instant::now() }
     }
 
     fn host(&self, frame: &[u8], device: u32) -> Outcome {
         let buckets = RefCell::new(BTreeMap::new());
-        let clients = |xid, chaddr| self.world.client(xid, chaddr);
-        let holders = Holders::without_leases();
-        let env = HostEnv::new(&self.tables, &buckets, &clients, &holders, self.start);
+        let memory = Memory::without_leases();
+        kernel::remember(&self.maps, &memory);
+        let env = HostEnv::new(&self.tables, &buckets, &memory, self.start);
         host::run(&env, frame, device)
     }
 

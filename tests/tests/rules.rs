@@ -13,7 +13,7 @@ use relay_tests::kernel::report::report;
 use relay_tests::kernel::{self, Kernel};
 use relay_tests::oracle::world::World;
 use relay_tests::rules::{self, Expect};
-use relay_user::holders::Holders;
+use relay_user::memory::Memory;
 use relay_user::tables::HostEnv;
 
 const DISCOVER: &[u8] = &[53, 1, 1, 255];
@@ -31,14 +31,16 @@ fn every_case_comes_out_in_the_kernel_as_on_the_host_or_is_left_to_the_slow_path
         let world = World::new();
         let tables = kernel::tables(&world);
         let mut kernel = Kernel::load(&tables).expect("the object loads");
+        let maps = Maps::new(&world);
+        kernel::remember(&maps, &kernel.memory);
         let mut failures = Vec::new();
         for case in rules::cases(&world) {
             let frame = case.spec.frame();
             let run = kernel.run(&frame, case.spec.device).expect("the kernel runs the program");
             let buckets = RefCell::new(BTreeMap::new());
-            let clients = |xid, chaddr| world.client(xid, chaddr);
-            let holders = Holders::without_leases();
-            let env = HostEnv::new(&tables, &buckets, &clients, &holders, Instant::now());
+            let memory = Memory::without_leases();
+            kernel::remember(&maps, &memory);
+            let env = HostEnv::new(&tables, &buckets, &memory, Instant::now());
             let outcome = host::run(&env, &frame, case.spec.device);
             let problem = match compare(&tables, &frame, &run, &outcome) {
                 Ok(did) => expected(did, &case).err(),

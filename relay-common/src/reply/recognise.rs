@@ -55,7 +55,7 @@ pub(super) fn recognise<F: Frame, E: Env>(
         return Err(Reason::WrongGiaddr);
     }
     // The address on the client subnet is for plain BOOTP alone.
-    if packet.addressed != Address::SHARED
+    if !Address::is_realm(packet.addressed)
         && packet.options.message != bootp::message::BOOTP
         && env.interface(packet.addressed).is_none_or(|found| found.giaddr != giaddr)
     {
@@ -66,13 +66,10 @@ pub(super) fn recognise<F: Frame, E: Env>(
     }
     let options = &packet.options;
     if options.agents == 0 {
-        return match packet.addressed {
-            Address::SHARED => client(frame, env, packet).map(|index| (index, none_left(env, packet, index))),
-            // There may be one in `file` or `sname` all the same.
-            index => {
-                Ok((index, if F::HAS_SLOW_PATH { Removed::Nothing } else { none_left(env, packet, index) }))
-            }
-        };
+        let realm = Address::is_realm(packet.addressed);
+        let index = if realm { client(frame, env, packet)? } else { packet.addressed };
+        // There may be one in `file` or `sname` all the same.
+        return Ok((index, if F::HAS_SLOW_PATH { Removed::Nothing } else { none_left(env, packet, index) }));
     }
     if F::HAS_SLOW_PATH && options.agents > 1 {
         return Err(Reason::ManyOptions);
@@ -88,7 +85,7 @@ pub(super) fn recognise<F: Frame, E: Env>(
     {
         return found;
     }
-    if packet.addressed != Address::SHARED
+    if !Address::is_realm(packet.addressed)
         && let Some(interface) = env.interface(packet.addressed)
     {
         if interface.flags & flag::TRUSTED != 0 {
@@ -115,19 +112,14 @@ fn none_left<E: Env>(env: &E, packet: &Packet, index: u32) -> Removed {
     if trusted(env, index) { Removed::Nothing } else { Removed::all(packet) }
 }
 
-/// The client table's answer for a giaddr that several interfaces have.
+/// The interface on which the client was heard, for a giaddr that several interfaces have.
 #[inline(always)]
 fn client<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) -> Result<u32, Reason> {
-    if F::HAS_SLOW_PATH {
-        return Err(Reason::NoCircuitId);
-    }
-    let message = packet.message();
-    let xid = frame.read(message + bootp::XID).ok_or(Reason::Truncated)?;
-    let chaddr = frame.read(message + bootp::CHADDR).ok_or(Reason::Truncated)?;
-    // It may have been heard on an interface with another giaddr since.
+    let key = packet.client(frame, packet.addressed).ok_or(Reason::Truncated)?;
+    // In a realm not every interface has every address.
     let has_giaddr = |found: &Interface| [found.giaddr, found.address].contains(&packet.destination);
     let fits = |found: &Interface| found.server_vrf == packet.port.vrf && has_giaddr(found);
-    let heard = env.client(xid, chaddr).filter(|&index| env.interface(index).is_some_and(fits));
+    let heard = env.client(key).filter(|&index| env.interface(index).is_some_and(fits));
     heard.ok_or(Reason::AmbiguousGiaddr)
 }
 

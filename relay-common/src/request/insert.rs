@@ -113,7 +113,7 @@ pub(super) fn option82<F: Frame, E: Env>(
 /// Largest message that may be made, octets.
 #[inline(always)]
 fn limit<F: Frame>(frame: &F, interface: &Interface, route: &Route) -> usize {
-    let mut limit = interface.max_message;
+    let mut limit = u32::from(interface.max_message);
     let egress = route.mtu.saturating_sub(HEADERS as u32);
     if egress < limit {
         limit = egress;

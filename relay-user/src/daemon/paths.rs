@@ -9,8 +9,8 @@ use super::DaemonError;
 use crate::{
     config::{Affinity, FastPath, ResolvedConfig, XdpMode},
     fastpath::{Attachment, EventRings, FastPathError, Mode, Object, Sizes, counters::Reader, selftest},
-    holders::Holders,
     leases::Leases,
+    memory::Memory,
     nexthop::Snapshot,
     plan::{self, Plan},
     slowpath::{SlowPath, State, View},
@@ -69,9 +69,9 @@ impl Paths {
             None if asks_for_leases(&config) => Leases::in_memory(),
             None => Leases::nowhere(),
         });
-        let holders =
-            Holders::new(fast.as_mut().and_then(|fast| fast.object.take_holders()), Arc::clone(&leases));
-        let slow = SlowPath::start(Arc::clone(&state), holders, &groups, config.relay.dscp)?;
+        let maps = fast.as_mut().and_then(|fast| fast.object.take_memory());
+        let memory = Memory::new(maps, Arc::clone(&leases));
+        let slow = SlowPath::start(Arc::clone(&state), memory, &groups, config.relay.dscp)?;
         let mut paths = Self {
             config,
             state,

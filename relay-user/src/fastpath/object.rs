@@ -11,7 +11,7 @@ use relay_common::abi::{
     Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, MAX_SERVERS, Port, PortKey, Server, Slot,
 };
 
-use crate::holders::KernelMap;
+use crate::memory::KernelMaps;
 
 use super::{FastPathError, capabilities, counters::Reader, leases::KernelLeases, pins::Pins};
 
@@ -74,8 +74,8 @@ pub struct Object {
     counters: Arc<Reader>,
     punted: Option<RingBuf<MapData>>,
     events: Option<EventRings>,
-    holders: Option<KernelMap>,
     leases: Option<KernelLeases>,
+    memory: Option<KernelMaps>,
     _pins: Option<Pins>,
 }
 
@@ -135,8 +135,11 @@ impl Object {
             owners: map(&mut ebpf, "AGENT_OWNERS")?,
             counters: Arc::new(map(&mut ebpf, "counters")?),
             punted: Some(map(&mut ebpf, "PUNTED")?),
-            holders: Some(map(&mut ebpf, "HOLDERS")?),
             leases: Some(map(&mut ebpf, "leases")?),
+            memory: Some(KernelMaps {
+                holders: map(&mut ebpf, "HOLDERS")?,
+                clients: map(&mut ebpf, "CLIENTS")?,
+            }),
             events: Some(EventRings {
                 discovers: map(&mut ebpf, "DISCOVERS")?,
                 others: map(&mut ebpf, "EVENTS")?,
@@ -162,9 +165,9 @@ impl Object {
         self.punted.take()
     }
 
-    /// Who offered or gave an address to a client; once.
-    pub fn take_holders(&mut self) -> Option<KernelMap> {
-        self.holders.take()
+    /// What the programs remember from one message to the next; once.
+    pub fn take_memory(&mut self) -> Option<KernelMaps> {
+        self.memory.take()
     }
 
     /// Who is bound to which address; once.

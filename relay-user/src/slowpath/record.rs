@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        holders::Holders,
+        memory::Memory,
         tables::{HostEnv, Tables},
     };
 
@@ -127,9 +127,8 @@ mod tests {
     }
 
     fn passing(mut frame: Vec<u8>) -> Option<Event> {
-        let (tables, buckets, clients) = (tables(), RefCell::default(), |_, _| None);
-        let holders = Holders::without_leases();
-        let env = HostEnv::new(&tables, &buckets, &clients, &holders, Instant::now());
+        let (tables, buckets, memory) = (tables(), RefCell::default(), Memory::without_leases());
+        let env = HostEnv::new(&tables, &buckets, &memory, Instant::now());
         passes(&mut frame, &env, 7, BootTime::from_nanos(5))
     }
 

@@ -14,13 +14,13 @@ use relay_common::{
     address_copy,
     event::Event,
     ingress, remark,
-    wire::{bootp, eth, ipv4, udp},
+    wire::{eth, ipv4, udp},
 };
 
-use super::{State, recent::Recent, record, state::View};
+use super::{State, record, state::View};
 use crate::{
     clients::BootTime,
-    holders::Holders,
+    memory::Memory,
     quota::Quota,
     socket::{FrameSender, Received, ServerSocket, SocketError, normalise::normalise},
     tables::{HostEnv, ServerState},
@@ -38,8 +38,7 @@ pub struct Relayer {
     /// One for each VRF that servers are in.
     server_sockets: BTreeMap<Option<String>, ServerSocket>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
-    recent: Recent,
-    holders: Holders,
+    memory: Memory,
     start: Instant,
     refusals: Quota<&'static str>,
     failures: Quota<String>,
@@ -50,7 +49,7 @@ pub struct Relayer {
 impl Relayer {
     pub(super) fn new(
         state: Arc<State>,
-        holders: Holders,
+        memory: Memory,
         groups: &[Option<String>],
         dscp: u8,
     ) -> Result<Self, SocketError> {
@@ -65,8 +64,7 @@ impl Relayer {
             sender: FrameSender::open()?,
             server_sockets,
             buckets: RefCell::default(),
-            recent: Recent::default(),
-            holders,
+            memory,
             start: Instant::now(),
             refusals: Quota::default(),
             failures: Quota::default(),
@@ -90,8 +88,7 @@ impl Relayer {
         let end = SliceFrame::HEADROOM + len;
         buffer[SliceFrame::HEADROOM..end].copy_from_slice(&original);
         let mut frame = SliceFrame::new(&mut buffer, SliceFrame::HEADROOM, end);
-        let clients = |xid, chaddr| self.recent.interface(xid, chaddr);
-        let env = HostEnv::new(&view.tables, &self.buckets, &clients, &self.holders, self.start);
+        let env = HostEnv::new(&view.tables, &self.buckets, &self.memory, self.start);
         let verdict = ingress(&mut frame, &env, received.ifindex);
         if let Some(event) = event(&verdict, frame.seen(), &mut original, view, &env, received) {
             self.state.events.push(event);
@@ -105,7 +102,6 @@ impl Relayer {
                     c.swapped_secs += u64::from(remarks & remark::SWAPPED_SECS != 0);
                     c.to_holder += u64::from(remarks & remark::TO_HOLDER != 0);
                 });
-                self.heard(frame.octets(), interface);
                 self.copies(view, group, servers, frame.octets());
             }
             Verdict::ToClient { interface, message } => {
@@ -126,18 +122,7 @@ impl Relayer {
         };
         let len = (record.len as usize).min(record.frame.len());
         self.state.punts.fetch_add(u64::from(record.servers.count_ones()), Ordering::Relaxed);
-        self.heard(&record.frame[..len], record.interface);
         self.copies(view, record.group, record.servers, &record.frame[..len]);
-    }
-
-    /// Remembers on which interface the client of a rewritten request is.
-    fn heard(&mut self, rewritten: &[u8], interface: u32) {
-        let Some(message) = rewritten.get(HEADERS..) else { return };
-        let xid = message.get(bootp::XID..).and_then(|octets| octets.first_chunk());
-        let chaddr = message.get(bootp::CHADDR..).and_then(|octets| octets.first_chunk());
-        if let (Some(xid), Some(chaddr)) = (xid, chaddr) {
-            self.recent.heard(*xid, *chaddr, interface);
-        }
     }
 
     /// One copy for each server of `servers`.

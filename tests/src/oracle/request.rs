@@ -66,7 +66,11 @@ pub(super) fn request(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decisio
     let copies = servers.into_iter().map(copy).collect();
     let swapped = rules.contains(&Rule::SwappedSecs);
     let kind = options.kind().unwrap_or(0);
-    Decision::Servers { interface: port.interface, message: kind, left_out, swapped, copies }
+    let remembered = direct && shares(world, port.interface);
+    if remembered {
+        rules.push(Rule::Remembered);
+    }
+    Decision::Servers { interface: port.interface, message: kind, left_out, swapped, remembered, copies }
 }
 
 /// The first table, as far as it drops.
@@ -106,6 +110,17 @@ fn refused(
         return Some((Rule::Discard, "option82_policy"));
     }
     None
+}
+
+/// Whether replies for an interface come to an address to which replies for another come.
+fn shares(world: &World, number: usize) -> bool {
+    let addresses = |interface: &Interface| {
+        [interface.giaddr, interface.address].map(|address| (world.server_vrf(interface), address))
+    };
+    let own = addresses(&world.interfaces[number - 1]);
+    (1..).zip(&world.interfaces).any(|(other, interface)| {
+        other != number && addresses(interface).iter().any(|address| own.contains(address))
+    })
 }
 
 /// The client's seconds: no client waits for a multiple of 256 of them to the second.

@@ -67,6 +67,7 @@ rules! {
     FlagsUnicast "flags 0x80"
     FlagsBroadcast "flags 0"
     BootpAddress "plain BOOTP with our address instead of giaddr"
+    Remembered "the client's interface is remembered, for its giaddr does not tell"
     FromClientPort "reply from a port without servers"
     UnknownServer "reply from no server"
     WrongGiaddr "reply with a wrong giaddr"

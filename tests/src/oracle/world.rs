@@ -214,12 +214,6 @@ impl World {
         self.groups[interface.group].vrf
     }
 
-    /// The interface a client is known to be behind.
-    pub fn client(&self, xid: [u8; 4], chaddr: [u8; 16]) -> Option<u32> {
-        let known = self.clients.iter().find(|client| client.xid == xid && client.chaddr == chaddr);
-        known.map(|client| client.interface as u32)
-    }
-
     /// The port of an interface.
     ///
     /// # Panics

@@ -17,6 +17,7 @@
 //! | 19 | c1, 24 | 255 octets | append; `max_message_size` 9000, above every MTU |
 //! | 20 | c1, 25 | 1, an odd length | trusted, discard; servers with `min_secs` 0, 3 and 300 |
 //! | 21 | c1, 26 | 1 | replace; a server with `min_secs` 5 |
+//! | 22 | c1, 27 | 1 | clients in VRF 7; the giaddr of 15 to 17, and the address of 5, which is in another VRF |
 
 use super::{C0, C1, CLIENT_VRF, Interface, interface};
 
@@ -61,7 +62,7 @@ impl Interface {
     }
 }
 
-/// Interfaces 8 to 21.
+/// Interfaces 8 to 22.
 pub(super) fn interfaces() -> Vec<Interface> {
     let shared = [10, 255, 0, 15];
     let inserts = |value: &[&[u8]], flags_at, policy, trusted| {
@@ -192,6 +193,13 @@ pub(super) fn interfaces() -> Vec<Interface> {
             option82: inserts(&[b"\x01\x04p321"], None, Policy::Replace, false),
             ..interface(C1, [26, 0], [192, 168, 121, 2])
         },
+        Interface {
+            vrf: CLIENT_VRF,
+            giaddr: shared,
+            source: shared,
+            option82: inserts(&[b"\x01\x03c22"], None, Policy::Forward, false),
+            ..interface(C1, [27, 0], [192, 168, 85, 2])
+        },
     ]
 }
 
@@ -203,5 +211,5 @@ pub(super) fn clients() -> Vec<Client> {
         chaddr[..6].copy_from_slice(&[2, 0, 0, 0xcc, 1, number]);
         Client { xid: [0xc1, 0x1e, 0x27, number], chaddr, interface }
     };
-    [1, 5, 6, 15, 16, 17].map(client).to_vec()
+    [1, 5, 6, 15, 16, 17, 22].map(client).to_vec()
 }
