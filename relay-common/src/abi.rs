@@ -124,6 +124,8 @@ pub mod flag {
     pub const OPTION82: u32 = 8;
     /// Requests about a lease go to its server alone.
     pub const AFFINITY: u32 = 0x40;
+    /// Sub-option 152 is Cisco's server identifier override, not VSS-control.
+    pub const CISCO: u32 = 0x80;
     /// The bits that say what is done with a request that carries option 82 already.
     pub const POLICY: u32 = 0x30;
     /// Relayed as it is.

@@ -10,7 +10,7 @@ use crate::packet::{HEADERS, Packet};
 use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, udp};
 use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload};
-use recognise::{Removed, recognise};
+use recognise::{Removed, next_of_ours, recognise};
 
 #[inline(always)]
 pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -> Result<Verdict, Reason> {
@@ -35,7 +35,7 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     affinity::learn(frame, env, packet, interface, index);
     frame.observe(&packet.seen(index));
     let l3 = make_room(frame, packet, interface, len).ok_or(Reason::NoRoom)?;
-    let sum = reshape(frame, packet, &removed, len, l3).ok_or(Reason::NoRoom)?;
+    let sum = reshape(frame, env, packet, &removed, len, l3).ok_or(Reason::NoRoom)?;
     let message = packet.options.message;
     address(frame, interface, message, len, l3, sum).ok_or(Reason::NoRoom)?;
     Ok(Verdict::ToClient { interface: index, message })
@@ -71,8 +71,9 @@ fn tags(interface: &Interface) -> usize {
 
 /// Takes option 82 out and pads the message to `len` octets; returns the sum over it.
 #[inline(always)]
-fn reshape<F: Frame>(
+fn reshape<F: Frame, E: Env>(
     frame: &mut F,
+    env: &E,
     packet: &Packet,
     removed: &Removed,
     len: usize,
@@ -80,7 +81,7 @@ fn reshape<F: Frame>(
 ) -> Option<Sum> {
     let message = l3 + HEADERS;
     let mut kept = packet.len;
-    if let Removed::One { at, len } | Removed::All { at, len, .. } = *removed
+    if let Removed::One { at, len } | Removed::All { at, len, .. } | Removed::Ours { at, len, .. } = *removed
         && len != 0
     {
         // The option was found before the frame moved under it.
@@ -90,6 +91,9 @@ fn reshape<F: Frame>(
     }
     if !F::HAS_SLOW_PATH && packet.options.agents > 1 && matches!(removed, Removed::All { .. }) {
         kept = remove_others(frame, message, kept)?;
+    }
+    if !F::HAS_SLOW_PATH && matches!(removed, Removed::Ours { .. }) {
+        kept = remove_others_of_ours(frame, env, packet, message, kept)?;
     }
     // What lies behind the message (Ethernet padding, or the end of what was moved) becomes zero.
     let excess = frame.len() - (message + kept);
@@ -125,6 +129,23 @@ fn remove_others<F: Frame>(frame: &mut F, message: usize, mut kept: usize) -> Op
         }
         frame.forward(options.agent, options.agent_len, message + kept)?;
         kept -= options.agent_len;
+    }
+}
+
+/// The same for those that are exactly ours alone.
+fn remove_others_of_ours<F: Frame, E: Env>(
+    frame: &mut F,
+    env: &E,
+    packet: &Packet,
+    message: usize,
+    mut kept: usize,
+) -> Option<usize> {
+    let start = message + bootp::OPTIONS;
+    loop {
+        let end = frame.walk(start, message + kept).ok()?.end;
+        let Some((at, len)) = next_of_ours(frame, env, packet, start, end) else { return Some(kept) };
+        frame.forward(at, len, message + kept)?;
+        kept -= len;
     }
 }
 

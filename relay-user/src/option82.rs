@@ -10,17 +10,22 @@ use relay_common::{
     wire::bootp::agent,
 };
 
-use crate::config::{domain::Vss, resolved::ResolvedOption82};
+use crate::config::{
+    domain::{Numbering, Vss},
+    resolved::ResolvedOption82,
+};
 
 /// The option 82 of one interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// Sub-options in the order 1, 2, 5, 10, 11, 12, 151, 152.
+    /// Sub-options in the order 1, 2, 5, 10, 11, 12, 151, 152; by Cisco's numbers 1, 2, 10, 12, 150, 152, 151.
     value: Vec<u8>,
     /// Offset in `value` of sub-option 10's octet.
     flags_at: Option<usize>,
     circuit_id: Vec<u8>,
     vss: Vec<u8>,
+    /// Octets of sub-option 152 at the end, as VSS-control.
+    control: usize,
 }
 
 impl Encoded {
@@ -32,6 +37,7 @@ impl Encoded {
             flags_at: None,
             circuit_id: option82.circuit_id.clone().unwrap_or_default(),
             vss,
+            control: 0,
         };
         if let Some(circuit_id) = &option82.circuit_id {
             encoded.push(agent::CIRCUIT_ID, circuit_id);
@@ -39,23 +45,33 @@ impl Encoded {
         if let Some(remote_id) = &option82.remote_id {
             encoded.push(agent::REMOTE_ID, remote_id);
         }
-        if option82.link_selection {
+        let cisco = option82.numbering == Numbering::Cisco;
+        if option82.link_selection && !cisco {
             encoded.push(agent::LINK_SELECTION, &address.octets());
         }
         if option82.flags {
             encoded.push(agent::FLAGS, &[0]);
             encoded.flags_at = Some(encoded.value.len() - 1);
         }
-        if option82.server_id_override {
+        if option82.server_id_override && !cisco {
             encoded.push(agent::SERVER_ID_OVERRIDE, &address.octets());
         }
         if let Some(relay_id) = &option82.relay_id {
             encoded.push(agent::RELAY_ID, relay_id);
         }
+        if option82.link_selection && cisco {
+            encoded.push(agent::CISCO_LINK_SELECTION, &address.octets());
+        }
+        if option82.server_id_override && cisco {
+            encoded.push(agent::CISCO_SERVER_ID_OVERRIDE, &address.octets());
+        }
         if !encoded.vss.is_empty() {
             let vss = encoded.vss.clone();
             encoded.push(agent::VSS, &vss);
-            encoded.push(agent::VSS_CONTROL, &[]);
+            if option82.sends_control() {
+                encoded.push(agent::VSS_CONTROL, &[]);
+                encoded.control = 2;
+            }
         }
         encoded
     }
@@ -88,12 +104,12 @@ impl Encoded {
             forms.push(unicast);
         }
         for form in forms {
-            if self.vss.is_empty() {
+            if self.control == 0 {
                 owners.push(entry(whole(&form), 0));
             } else {
                 // Sub-option 152 is the last, two octets: a server that looked at the VPN takes it out.
                 owners.push(entry(whole(&form), 1));
-                owners.push(entry(whole(&form[..form.len() - 2]), 0));
+                owners.push(entry(whole(&form[..form.len() - self.control]), 0));
             }
         }
         owners
@@ -130,6 +146,7 @@ mod tests {
             server_id_override: false,
             relay_id: None,
             vss: None,
+            numbering: Numbering::Rfc,
         }
     }
 
@@ -171,6 +188,25 @@ mod tests {
         let owners = encoded.owners(7, 3, ADDRESS);
         assert_eq!(owners.iter().filter(|(_, owner)| owner.vss_ignored != 0).count(), 1);
         assert_eq!(owners.len(), 3);
+    }
+
+    #[test]
+    fn by_cisco_s_numbers_152_is_the_override_and_a_vpn_goes_without_control() {
+        let option82 = ResolvedOption82 {
+            link_selection: true,
+            flags: true,
+            server_id_override: true,
+            vss: Some(Vss::Name("red".into())),
+            numbering: Numbering::Cisco,
+            ..plain()
+        };
+        let encoded = Encoded::new(&option82, ADDRESS);
+        let expected = "52270108657468302e31303002060200000000010a01009604c00002019804c0000201970400726564";
+        assert_eq!(hex(&encoded), expected);
+        assert_eq!(option82.encoded_len(), 0x27);
+        let owners = encoded.owners(7, 3, ADDRESS);
+        assert_eq!(owners.len(), 3);
+        assert!(owners.iter().all(|(_, owner)| owner.vss_ignored == 0), "it comes back as it went");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use relay_common::{
 use crate::{
     config::{
         ResolvedConfig,
-        domain::{Affinity, Policy, UdpChecksum},
+        domain::{Affinity, Numbering, Policy, UdpChecksum},
         resolved::{ResolvedInterface, ResolvedOption82, Vrf},
     },
     hosts::{Device, Devices},
@@ -219,7 +219,8 @@ fn option82_flags(option82: &ResolvedOption82) -> u32 {
         Policy::Append => flag::APPEND,
         Policy::Replace => flag::REPLACE,
     };
-    policy | if option82.trusted { flag::TRUSTED } else { 0 }
+    let bit = |on: bool, bit: u32| if on { bit } else { 0 };
+    policy | bit(option82.trusted, flag::TRUSTED) | bit(option82.numbering == Numbering::Cisco, flag::CISCO)
 }
 
 fn addresses(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {

@@ -156,7 +156,7 @@ impl Maps {
             if let Some(at) = option82.flags_at {
                 value[at] = flags;
             }
-            let control = value.ends_with(&[152, 0]);
+            let control = !option82.cisco && value.ends_with(&[152, 0]);
             own(whole(&value), u32::from(control));
             if control {
                 own(whole(&value[..value.len() - 2]), 0);
@@ -199,7 +199,8 @@ fn flags(option82: &Option82) -> u32 {
         Policy::Append => flag::APPEND,
         Policy::Replace => flag::REPLACE,
     };
-    policy | flag::OPTION82 | if option82.trusted { flag::TRUSTED } else { 0 }
+    let bit = |on: bool, bit: u32| if on { bit } else { 0 };
+    policy | flag::OPTION82 | bit(option82.trusted, flag::TRUSTED) | bit(option82.cisco, flag::CISCO)
 }
 
 impl Env for Maps {

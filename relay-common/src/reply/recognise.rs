@@ -16,6 +16,8 @@ pub(super) enum Removed {
     One { at: usize, len: usize },
     /// Every instance: the first one as above, and the octets of all.
     All { at: usize, len: usize, octets: usize },
+    /// Every instance that is exactly ours, likewise. Host only.
+    Ours { at: usize, len: usize, octets: usize },
 }
 
 impl Removed {
@@ -25,7 +27,7 @@ impl Removed {
         match *self {
             Self::Nothing => 0,
             Self::One { len, .. } => len,
-            Self::All { octets, .. } => octets,
+            Self::All { octets, .. } | Self::Ours { octets, .. } => octets,
         }
     }
 
@@ -74,16 +76,18 @@ pub(super) fn recognise<F: Frame, E: Env>(
     if F::HAS_SLOW_PATH && options.agents > 1 {
         return Err(Reason::ManyOptions);
     }
-    let first = (frame.offset(options.agent), options.agent_len);
-    if let Some(owner) = exact(frame, env, packet, giaddr, first) {
-        let trusted = trusted(env, owner.interface);
-        let removed = if trusted { Removed::One { at: first.0, len: first.1 } } else { Removed::all(packet) };
-        return accept(owner, removed);
-    }
-    if !F::HAS_SLOW_PATH
-        && let Some(found) = exact_among_others(frame, env, packet, giaddr)
-    {
-        return found;
+    if !F::HAS_SLOW_PATH && options.agents > 1 {
+        if let Some(found) = exact_among_others(frame, env, packet, giaddr) {
+            return found;
+        }
+    } else {
+        let first = (frame.offset(options.agent), options.agent_len);
+        if let Some(owner) = exact(frame, env, packet, giaddr, first) {
+            let trusted = trusted(env, owner.interface);
+            let removed =
+                if trusted { Removed::One { at: first.0, len: first.1 } } else { Removed::all(packet) };
+            return accept(owner, removed);
+        }
     }
     if !Address::is_realm(packet.addressed)
         && let Some(interface) = env.interface(packet.addressed)
@@ -141,10 +145,8 @@ fn exact<F: Frame, E: Env>(
     env.owner(AgentKey { hash, vrf: packet.port.vrf, giaddr })
 }
 
-/// The instances of option 82 in the options field, by offset and octets. Host only.
-fn instances<F: Frame>(frame: &F, packet: &Packet) -> impl Iterator<Item = (usize, usize)> {
-    let mut at = packet.message() + bootp::OPTIONS;
-    let end = packet.options.end;
+/// The instances of option 82 between two offsets, by offset and octets. Host only.
+fn instances<F: Frame>(frame: &F, mut at: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
     core::iter::from_fn(move || {
         while at + 1 < end {
             let [code, len] = frame.read::<2>(at)?;
@@ -162,17 +164,42 @@ fn instances<F: Frame>(frame: &F, packet: &Packet) -> impl Iterator<Item = (usiz
     })
 }
 
-/// One of several instances is exactly ours. Host only.
+/// The instances of option 82 in the options field of a message that is as it came. Host only.
+fn all_instances<F: Frame>(frame: &F, packet: &Packet) -> impl Iterator<Item = (usize, usize)> {
+    instances(frame, packet.message() + bootp::OPTIONS, packet.options.end)
+}
+
+/// The next instance that is exactly ours, in the options between two offsets. Host only.
+pub(super) fn next_of_ours<F: Frame, E: Env>(
+    frame: &F,
+    env: &E,
+    packet: &Packet,
+    start: usize,
+    end: usize,
+) -> Option<(usize, usize)> {
+    instances(frame, start, end)
+        .find(|&instance| exact(frame, env, packet, packet.destination, instance).is_some())
+}
+
+/// One or more of several instances are exactly ours. Host only.
 fn exact_among_others<F: Frame, E: Env>(
     frame: &F,
     env: &E,
     packet: &Packet,
     giaddr: [u8; 4],
 ) -> Option<Result<(u32, Removed), Reason>> {
-    let (instance, owner) = instances(frame, packet)
-        .find_map(|instance| Some((instance, exact(frame, env, packet, giaddr, instance)?)))?;
-    let (at, len) = instance;
-    let removed = if trusted(env, owner.interface) { Removed::One { at, len } } else { Removed::all(packet) };
+    let of_ours = || {
+        all_instances(frame, packet)
+            .filter_map(|instance| Some((instance, exact(frame, env, packet, giaddr, instance)?)))
+    };
+    let ((at, len), mut owner) = of_ours().next()?;
+    // A server that ignored the VPN said so, wherever it did.
+    owner.vss_ignored = of_ours().map(|(_, owner)| owner.vss_ignored).max()?;
+    let removed = if trusted(env, owner.interface) {
+        Removed::Ours { at, len, octets: of_ours().map(|((_, len), _)| len).sum() }
+    } else {
+        Removed::all(packet)
+    };
     Some(accept(owner, removed))
 }
 
@@ -185,7 +212,7 @@ fn by_sub_options<F: Frame, E: Env>(
 ) -> Result<(u32, Removed), Reason> {
     let mut joined = [0; F_LIMIT];
     let mut len = 0;
-    for (at, octets) in instances(frame, packet) {
+    for (at, octets) in all_instances(frame, packet) {
         for offset in at + 2..at + octets {
             *joined.get_mut(len).ok_or(Reason::UnknownCircuit)? =
                 frame.u8(offset).ok_or(Reason::UnknownCircuit)?;
@@ -220,7 +247,8 @@ fn by_sub_options<F: Frame, E: Env>(
     if remote.is_some_and(|remote| sub_option(ours.value(), agent::REMOTE_ID) != Some(remote)) {
         return Err(Reason::UnknownCircuit);
     }
-    if control {
+    let cisco = env.interface(owner.interface).is_some_and(|found| found.flags & flag::CISCO != 0);
+    if control && !cisco {
         return Err(Reason::VssIgnored);
     }
     Ok((owner.interface, Removed::all(packet)))

@@ -97,6 +97,10 @@ pub mod agent {
     pub const VSS: u8 = 151;
     /// Virtual subnet selection control (RFC 6607).
     pub const VSS_CONTROL: u8 = 152;
+    /// Link selection as Cisco numbered it before RFC 3527.
+    pub const CISCO_LINK_SELECTION: u8 = 150;
+    /// Server identifier override as Cisco numbered it before RFC 5107: RFC 6607 gave the code to VSS-control.
+    pub const CISCO_SERVER_ID_OVERRIDE: u8 = 152;
     /// The value of `FLAGS` for a request that came by unicast.
     pub const UNICAST: u8 = 0x80;
 }

@@ -137,6 +137,17 @@ keyword! {
     }
 }
 
+keyword! {
+    /// Which codes the sub-options for link selection and server identifier override have.
+    Numbering {
+        /// 5 (RFC 3527) and 11 (RFC 5107).
+        #[default]
+        Rfc = "rfc",
+        /// 150 and 152, as Cisco's relays had them before the RFCs.
+        Cisco = "cisco",
+    }
+}
+
 /// `[relay]`
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Relay {
@@ -270,10 +281,12 @@ pub struct Option82 {
     pub server_id_override: bool,
     /// Sub-option 10, sent together with sub-option 11.
     pub flags: bool,
-    /// Sub-option 151, sent together with 152.
+    /// Sub-option 151, sent together with 152 unless that is Cisco's.
     pub vss: Option<Vss>,
     /// Sub-option 12.
     pub relay_id: Option<Identifier>,
+    /// The codes of link selection and server identifier override.
+    pub numbering: Numbering,
 }
 
 /// The value of an identifying sub-option.

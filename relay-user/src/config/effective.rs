@@ -114,6 +114,7 @@ fn relay_information(option82: Option82) -> file::Option82 {
         flags,
         vss,
         relay_id,
+        numbering,
     } = option82;
     file::Option82 {
         policy: Some(policy.to_string()),
@@ -125,6 +126,7 @@ fn relay_information(option82: Option82) -> file::Option82 {
         flags: Some(flags),
         vss: vss.map(virtual_subnet),
         relay_id: relay_id.map(identifier),
+        numbering: Some(numbering.to_string()),
     }
 }
 

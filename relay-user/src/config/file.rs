@@ -96,6 +96,7 @@ pub(super) struct Option82 {
     pub(super) flags: Option<bool>,
     pub(super) vss: Option<TextOr<VpnId>>,
     pub(super) relay_id: Option<TextOr<Hex>>,
+    pub(super) numbering: Option<String>,
 }
 
 /// Raw bytes, two hexadecimal digits each.

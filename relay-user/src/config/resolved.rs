@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    domain::{Affinity, Config, Policy, Relay, Server, VlanTags, Vss},
+    domain::{Affinity, Config, Numbering, Policy, Relay, Server, VlanTags, Vss},
     error::Problem,
 };
 
@@ -106,16 +106,18 @@ pub struct ResolvedOption82 {
     pub circuit_id: Option<Vec<u8>>,
     /// Sub-option 2.
     pub remote_id: Option<Vec<u8>>,
-    /// Sub-option 5: the value is the interface's address.
+    /// Sub-option 5, or Cisco's 150: the value is the interface's address.
     pub link_selection: bool,
     /// Sub-option 10: true only together with `server_id_override`.
     pub flags: bool,
-    /// Sub-option 11: the value is the interface's address.
+    /// Sub-option 11, or Cisco's 152: the value is the interface's address.
     pub server_id_override: bool,
     /// Sub-option 12.
     pub relay_id: Option<Vec<u8>>,
-    /// Sub-option 151, with 152 behind it.
+    /// Sub-option 151, with 152 behind it unless that is Cisco's.
     pub vss: Option<Vss>,
+    /// The codes of link selection and server identifier override.
+    pub numbering: Numbering,
 }
 
 impl ResolvedOption82 {
@@ -125,10 +127,11 @@ impl ResolvedOption82 {
         let fixed = |present: bool, value: usize| if present { 2 + value } else { 0 };
         let vss = match &self.vss {
             None => 0,
-            Some(Vss::Global) => 2 + 1 + 2,
-            Some(Vss::Name(name)) => 2 + 1 + name.len() + 2,
-            Some(Vss::VpnId { .. }) => 2 + 1 + 7 + 2,
+            Some(Vss::Global) => 2 + 1,
+            Some(Vss::Name(name)) => 2 + 1 + name.len(),
+            Some(Vss::VpnId { .. }) => 2 + 1 + 7,
         };
+        let control = if self.sends_control() { 2 } else { 0 };
         identifier(&self.circuit_id)
             + identifier(&self.remote_id)
             + fixed(self.link_selection, 4)
@@ -136,5 +139,11 @@ impl ResolvedOption82 {
             + fixed(self.server_id_override, 4)
             + identifier(&self.relay_id)
             + vss
+            + control
+    }
+
+    /// Whether sub-option 152 is there as VSS-control (RFC 6607).
+    pub fn sends_control(&self) -> bool {
+        self.vss.is_some() && self.numbering == Numbering::Rfc
     }
 }

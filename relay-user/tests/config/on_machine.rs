@@ -4,7 +4,7 @@ use std::{fmt::Write as _, net::Ipv4Addr};
 
 use relay_user::config::{
     Machine,
-    domain::{Policy, VlanTags, Vss},
+    domain::{Numbering, Policy, VlanTags, Vss},
     resolved::{ResolvedInterface, ResolvedOption82, Vrf},
 };
 
@@ -43,6 +43,7 @@ fn what_is_left_to_the_machine_is_filled_in() {
                 server_id_override: true,
                 relay_id: Some(vec![0x0a, 0x0b]),
                 vss: Some(Vss::Name("red".into())),
+                numbering: Numbering::Rfc,
             }),
         }
     );

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, path::PathBuf};
 
 use relay_user::config::domain::{
-    Affinity, FastPath, Identifier, Policy, Relay, Server, UdpChecksum, VlanTags, Vss, XdpMode,
+    Affinity, FastPath, Identifier, Numbering, Policy, Relay, Server, UdpChecksum, VlanTags, Vss, XdpMode,
 };
 
 use crate::{EXAMPLE, FULL, GOOD, good};
@@ -89,6 +89,24 @@ fn what_is_allowed_but_doubtful_is_a_warning() {
              will take",
             "/etc/x.toml:11: interface[0].option82.flags: server_id_override without flags hides from servers whether a \
              renewal came by unicast; RFC 5107 wants both: remove flags = false",
+        ]
+    );
+}
+
+#[test]
+fn a_vpn_with_cisco_s_numbers_is_a_warning_and_flags_are_no_matter_then() {
+    let text = format!(
+        "{GOOD}[interface.option82]\nserver_id_override = true\nflags = false\nnumbering = \"cisco\"\nvss = \"red\"\n"
+    );
+    let config = good(&text);
+    assert_eq!(config.interfaces[0].option82.as_ref().map(|o| o.numbering), Some(Numbering::Cisco));
+    let said: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "/etc/x.toml:11: interface[0].option82.vss: with Cisco's numbering 152 is the server identifier override, and no \
+          server can say by it that it ignored the VPN; make sure that every server of the group looks at sub-option \
+          151: an address from another VPN is not noticed"
         ]
     );
 }

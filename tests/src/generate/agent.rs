@@ -86,7 +86,11 @@ fn reply(world: &World, random: &mut Random) -> Spec {
     let mut agents: Vec<Vec<u8>> = Vec::new();
     while agents.len() < count {
         let of = if random.chance(90) { interface } else { random.pick(&world.interfaces) };
-        let value = ours(random, of);
+        let value = match agents.last() {
+            // The same once more.
+            Some(last) if random.chance(15) => last[2..].to_vec(),
+            _ => ours(random, of),
+        };
         if random.chance(10) && value.len() > 1 {
             // RFC 3396: split, perhaps within a sub-option.
             let at = random.between(1, value.len() - 1);

@@ -7,9 +7,9 @@ use super::spec::{Checksum, Spec};
 use crate::oracle::world::{C1, Interface, Policy, S0, S1, S2, SERVER_VRF, World};
 
 /// Interfaces whose requests the kernel relays.
-const REQUESTS: [usize; 19] = [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
+const REQUESTS: [usize; 21] = [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23];
 /// Interfaces whose replies it relays.
-const REPLIES: [usize; 17] = [1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21];
+const REPLIES: [usize; 19] = [1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23];
 /// Longest message that fits the least MTU in the world (VRF 9's 1400) and the tags.
 const LONGEST: usize = 1372;
 

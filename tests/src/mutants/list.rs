@@ -7,7 +7,7 @@ const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: 
 }
 
 /// The list.
-pub const MUTANTS: [Mutant; 39] = [
+pub const MUTANTS: [Mutant; 43] = [
     mutant("hops grow by two", "request.rs", "&datagram, [hlen, hops + 1]", "&datagram, [hlen, hops + 2]"),
     mutant(
         "a foreign giaddr is overwritten",
@@ -189,6 +189,25 @@ pub const MUTANTS: [Mutant; 39] = [
         "reply/recognise.rs",
         ".filter(|&index| env.interface(index).is_some_and(fits))",
         "",
+    ),
+    mutant(
+        "no client is remembered",
+        "request.rs",
+        "if direct && interface.realm != 0 {",
+        "if direct && interface.realm == 1 {",
+    ),
+    mutant(
+        "clients behind another relay are remembered",
+        "request.rs",
+        "if direct && interface.realm != 0 {",
+        "if interface.realm != 0 {",
+    ),
+    mutant("Cisco's 152 is VSS-control", "reply/recognise.rs", "if control && !cisco {", "if control {"),
+    mutant(
+        "of ours twice one is left",
+        "reply.rs",
+        "matches!(removed, Removed::Ours { .. })",
+        "matches!(removed, Removed::Nothing)",
     ),
     mutant(
         "replies with option 90 are padded",

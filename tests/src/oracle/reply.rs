@@ -91,17 +91,21 @@ fn interface(world: &World, owners: &[usize], message: &[u8], agents: &[Instance
             None => Err((Rule::ReplyNoneAmbiguous, "ambiguous_giaddr")),
         };
     }
-    for agent in agents {
-        for &number in owners {
-            let interface = &world.interfaces[number - 1];
-            if interface.giaddr != four(message, 24) {
-                // It is for plain BOOTP, into which nothing is inserted.
-                continue;
-            }
-            if let Some(form) = exactly(interface, &agent.value) {
-                return ours(number, interface, agents, agent, &form, owners.len() > 1);
-            }
-        }
+    // The address may be for plain BOOTP, into which nothing is inserted.
+    let inserting: Vec<usize> = owners
+        .iter()
+        .copied()
+        .filter(|&number| world.interfaces[number - 1].giaddr == four(message, 24))
+        .collect();
+    let form_of = |agent: &Instance| {
+        inserting.iter().find_map(|&number| {
+            let form = exactly(&world.interfaces[number - 1], &agent.value)?;
+            Some((number, form, agent.clone()))
+        })
+    };
+    let exact: Vec<(usize, Form, Instance)> = agents.iter().filter_map(form_of).collect();
+    if let [(number, ..), ..] = exact[..] {
+        return ours(number, &world.interfaces[number - 1], agents, &exact, owners.len() > 1);
     }
     if let &[one] = owners {
         match &world.interfaces[one - 1].option82 {
@@ -110,12 +114,7 @@ fn interface(world: &World, owners: &[usize], message: &[u8], agents: &[Instance
             Some(_) => {}
         }
     }
-    let owners: Vec<usize> = owners
-        .iter()
-        .copied()
-        .filter(|&number| world.interfaces[number - 1].giaddr == four(message, 24))
-        .collect();
-    let number = circuit(world, &owners, agents)?;
+    let number = circuit(world, &inserting, agents)?;
     found(number, agents, if agents.len() > 1 { Rule::ReplyCircuitSplit } else { Rule::ReplyCircuit })
 }
 
@@ -131,7 +130,8 @@ fn exactly(interface: &Interface, value: &[u8]) -> Option<Form> {
     interface.option82.as_ref()?;
     for unicast in [false, true] {
         let ours = interface.agent(unicast);
-        let has_control = sub_options(&ours).0.last().is_some_and(|(code, _)| *code == 152);
+        let has_control =
+            !cisco(interface) && sub_options(&ours).0.last().is_some_and(|(code, _)| *code == 152);
         if value == ours {
             return Some(Form { unicast, ignored: has_control.then_some(true) });
         }
@@ -142,19 +142,24 @@ fn exactly(interface: &Interface, value: &[u8]) -> Option<Form> {
     None
 }
 
+/// Whether 152 says something else to its servers than whether they looked at the VPN.
+fn cisco(interface: &Interface) -> bool {
+    interface.option82.as_ref().is_some_and(|option82| option82.cisco)
+}
+
 fn ours(
     number: usize,
     interface: &Interface,
     agents: &[Instance],
-    own: &Instance,
-    form: &Form,
+    exact: &[(usize, Form, Instance)],
     shared: bool,
 ) -> Result<Found, Refused> {
-    if form.ignored == Some(true) {
+    if exact.iter().any(|(_, form, _)| form.ignored == Some(true)) {
         return Err((Rule::VssIgnored, "vss_ignored"));
     }
     let trusted = interface.option82.as_ref().is_some_and(|option82| option82.trusted);
-    let others = agents.len() > 1;
+    let (_, form, _) = &exact[0];
+    let others = agents.len() > exact.len();
     let rules = [
         (true, Rule::ReplyOurs),
         (shared, Rule::ReplyOursShared),
@@ -162,9 +167,11 @@ fn ours(
         (form.unicast, Rule::ReplyOursUnicast),
         (others && trusted, Rule::ReplyOursTrusted),
         (others && !trusted, Rule::ReplyOursAndAnother),
+        (exact.len() > 1, Rule::ReplyOursTwice),
     ];
     let rules = rules.into_iter().filter(|(applies, _)| *applies).map(|(_, rule)| rule).collect();
-    Ok(Found { number, out: if trusted { vec![own.clone()] } else { agents.to_vec() }, rules })
+    let own = exact.iter().map(|(_, _, agent)| agent.clone());
+    Ok(Found { number, out: if trusted { own.collect() } else { agents.to_vec() }, rules })
 }
 
 /// The last row: by circuit-id, VSS and remote-id.
@@ -189,7 +196,7 @@ fn circuit(world: &World, owners: &[usize], agents: &[Instance]) -> Result<usize
     };
     let fitting: Vec<usize> = owners.iter().copied().filter(fits).collect();
     let &[number] = &fitting[..] else { return Err((Rule::UnknownCircuit, "unknown_circuit")) };
-    if first(&list, 152).is_some() {
+    if first(&list, 152).is_some() && !cisco(&world.interfaces[number - 1]) {
         return Err((Rule::VssIgnoredForeign, "vss_ignored"));
     }
     Ok(number)

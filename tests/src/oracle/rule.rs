@@ -83,6 +83,7 @@ rules! {
     ReplyOursAnswered "reply with ours, sub-option 152 removed"
     ReplyOursTrusted "reply with ours and another, trusted: ours alone taken out"
     ReplyOursAndAnother "reply with ours and another, not trusted: all taken out"
+    ReplyOursTwice "reply with ours more than once"
     ReplyForeignTrusted "reply with a foreign option 82, trusted: kept"
     ReplyForeignUnconfigured "reply with a foreign option 82, none configured: taken out"
     ReplyCircuit "reply with our circuit-id"

@@ -194,6 +194,7 @@ impl World {
             (0, [10, 255, 0, 5]),
             (0, [10, 0, 41, 2]),
             (0, [10, 255, 0, 15]),
+            (0, [10, 255, 0, 23]),
             (SERVER_VRF, [10, 255, 0, 3]),
             (SERVER_VRF, [10, 255, 0, 8]),
             // Replies to plain BOOTP come to the address on the client subnet.

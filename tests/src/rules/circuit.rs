@@ -22,6 +22,13 @@ const ANSWERED: &[u8] = &[
 const P303: &[u8] = &[82, 15, 1, 4, b'p', b'3', b'0', b'3', 10, 1, 0, 11, 4, 192, 168, 63, 2];
 /// Ours on interface 13, which is trusted.
 const TRUSTED: &[u8] = &[82, 8, 1, 6, b'p', b'3', b'0', b'5', b'.', b'0'];
+/// Ours on interface 14, likewise, flags at 10.
+const P306: &[u8] = &[82, 15, 1, 4, b'p', b'3', b'0', b'6', 10, 1, 0, 11, 4, 192, 168, 66, 2];
+/// Ours on interface 23, by Cisco's numbers.
+const CISCO: &[u8] = &[
+    82, 26, 1, 3, b'c', b'2', b'3', 10, 1, 0, 150, 4, 192, 168, 123, 2, 152, 4, 192, 168, 123, 2, 151, 4, 0,
+    b'r', b'e', b'd',
+];
 /// The value of an option with other octets behind it.
 fn and(option: &[u8], more: &[u8]) -> Vec<u8> {
     let mut longer = [option, more].concat();
@@ -115,12 +122,21 @@ fn ours(world: &World) -> Vec<Case> {
             &[&and(&patched(ANSWERED.to_vec(), 20, &[0x80]), &[152, 0]), END],
             "vss_ignored",
         ),
+        to(world, "by Cisco's numbers 152 is not VSS-control", 23, &[HOST, CISCO, END], &[HOST, END]),
+        dropped(
+            world,
+            "nor in another order",
+            23,
+            &[&[82, 17, 152, 4, 192, 168, 123, 2, 1, 3, b'c', b'2', b'3', 151, 4, 0, b'r', b'e', b'd'], END],
+            "",
+        )
+        .arrives(world, 23, &[END]),
         to(world, "ours on a trusted interface is taken out", 13, &[HOST, TRUSTED, END], &[HOST, END]),
         to(
             world,
             "ours with the flags of a unicast on a trusted interface is taken out",
             14,
-            &[HOST, &[82, 15, 1, 4, b'p', b'3', b'0', b'6', 10, 1, 0x80, 11, 4, 192, 168, 66, 2], END],
+            &[HOST, &patched(P306.to_vec(), 10, &[0x80]), END],
             &[HOST, END],
         ),
         to(
@@ -169,6 +185,21 @@ fn several(world: &World) -> Vec<Case> {
             13,
             &[TRUSTED, HOST, FOREIGN, END],
             &[HOST, FOREIGN, END],
+        )),
+        many(to(
+            world,
+            "RFC 3046 section 2.2: ours twice is taken out twice, and nothing else of a trusted interface",
+            13,
+            &[TRUSTED, FOREIGN, HOST, TRUSTED, END],
+            &[FOREIGN, HOST, END],
+        )),
+        many(to(world, "ours twice and nothing else", 13, &[TRUSTED, HOST, TRUSTED, END], &[HOST, END])),
+        many(to(
+            world,
+            "ours with both values of the flags is twice ours",
+            14,
+            &[P306, HOST, &patched(P306.to_vec(), 10, &[0x80]), END],
+            &[HOST, END],
         )),
         many(to(
             world,

@@ -1,7 +1,7 @@
 //! Rows 27 and 31: which interface the option 82 of a reply names.
 
 use super::case::{Case, answered, lost, reply};
-use super::network::{Interface, LOOP, OURS, OVERRIDE, PLAIN, QINQ, TRUSTED, VPN};
+use super::network::{CISCO, Interface, LOOP, OURS, OVERRIDE, PLAIN, QINQ, TRUSTED, VPN};
 
 const OFFER: &[u8] = &[53, 1, 2];
 const END: &[u8] = &[255];
@@ -42,6 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .slow("foreign_option82"),
         found("27, a sub-option more", &LOOP, &agent(&[b, &[5, 4, 192, 168, 67, 2], &[9, 2, 1, 1]]))
             .slow("foreign_option82"),
+        found("31, Cisco's numbers: 152 is not VSS-control", &CISCO, CISCO.ours),
         found("27, no option 82 configured: whatever there is is taken out", &PLAIN, &agent(&[b])),
         unknown("27, a circuit-id of no interface", &LOOP, &agent(&[&[1, 2, b'z', b'z']])),
         unknown("27, the circuit-id of an interface with another giaddr", &LOOP, &agent(&[circuit])),

@@ -1,7 +1,7 @@
 //! Row 5: where option 82 goes, and what is behind it (RFC 3046 section 2.1: the last option).
 
 use super::case::{Case, kept, relayed, relayed_as, request, unicast};
-use super::network::{LOOP, OURS, OVERRIDE, PLAIN, QINQ, VPN};
+use super::network::{CISCO, LOOP, OURS, OVERRIDE, PLAIN, QINQ, VPN};
 
 const DISCOVER: &[u8] = &[53, 1, 1];
 const NAME: &[u8] = &[12, 4, b'n', b'a', b'm', b'e'];
@@ -30,6 +30,12 @@ pub(crate) fn cases() -> Vec<Case> {
             &OURS,
             plain.clone(),
             &request(&[DISCOVER, OURS.ours, END], 300),
+        ),
+        relayed(
+            "5, Cisco's numbers: 150, 152, and a VPN without VSS-control",
+            &CISCO,
+            plain.clone(),
+            &request(&[DISCOVER, CISCO.ours, END], 300),
         ),
         relayed(
             "5, END is the last octet: the message grows",

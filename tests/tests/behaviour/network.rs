@@ -115,6 +115,16 @@ pub(crate) const ALL: Interface =
 /// S2 from `secs` 3 on, and nobody else.
 pub(crate) const LATE: Interface = Interface { servers: &[], ..interface(16, &[(0x8100, 41)], &[]) };
 
+/// Cisco's numbers.
+pub(crate) const CISCO: Interface = interface(
+    17,
+    &[(0x8100, 42)],
+    &[
+        82, 24, 1, 3, b'c', b'4', b'2', 10, 1, 0, 150, 4, 192, 168, 76, 2, 152, 4, 192, 168, 76, 2, 151, 2,
+        0, b'r',
+    ],
+);
+
 const CONFIGURATION: &str = r#"
 [[server_group]]
 name = "one"
@@ -134,7 +144,7 @@ servers = ["10.0.41.10", "10.0.41.11", "10.0.42.10"]
 "#;
 
 /// Group, keys of the interface, keys of its option 82.
-const INTERFACES: [(Interface, &str, &str, Option<&str>); 16] = [
+const INTERFACES: [(Interface, &str, &str, Option<&str>); 17] = [
     (PLAIN, "one", "", None),
     (
         OURS,
@@ -156,6 +166,14 @@ const INTERFACES: [(Interface, &str, &str, Option<&str>); 16] = [
     (QINQ, "one", "vlan = [200, 7]", Some("circuit_id = \"{outer}.{inner}\"")),
     (ALL, "all", "vlan = 40", Some("circuit_id = \"c40\"")),
     (LATE, "late", "vlan = 41", None),
+    (
+        CISCO,
+        "one",
+        "vlan = 42",
+        Some(
+            "circuit_id = \"c42\"\nnumbering = \"cisco\"\nlink_selection = true\nserver_id_override = true\nvss = \"r\"",
+        ),
+    ),
 ];
 
 /// The largest message with option 82 in it.

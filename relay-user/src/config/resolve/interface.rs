@@ -192,6 +192,7 @@ fn relay_information(option82: &Option82, giaddr_differs: bool, context: &Contex
         flags,
         vss,
         relay_id,
+        numbering,
     } = option82;
     let bytes = |identifier: &Option<Identifier>| {
         identifier.as_ref().map(|identifier| match identifier {
@@ -209,6 +210,7 @@ fn relay_information(option82: &Option82, giaddr_differs: bool, context: &Contex
         server_id_override: *server_id_override,
         relay_id: bytes(relay_id),
         vss: vss.clone(),
+        numbering: *numbering,
     }
 }
 

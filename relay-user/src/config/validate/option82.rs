@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        domain::{Option82, Vss},
+        domain::{Numbering, Option82, Vss},
         error::Report,
         file::{self, TextOr},
     },
@@ -24,13 +24,23 @@ pub(super) fn relay_information(key: &str, wire: file::Option82, report: &mut Re
         flags,
         vss,
         relay_id,
+        numbering,
     } = wire;
     let server_id_override = server_id_override.unwrap_or(false);
-    if server_id_override && flags == Some(false) {
+    let numbering = keyword(&format!("{key}.numbering"), numbering.as_deref(), report);
+    // Cisco's is older than the flags.
+    if server_id_override && flags == Some(false) && numbering == Numbering::Rfc {
         report.warning(
             &format!("{key}.flags"),
             "server_id_override without flags hides from servers whether a renewal came by unicast",
             "RFC 5107 wants both: remove flags = false",
+        );
+    }
+    if numbering == Numbering::Cisco && vss.is_some() {
+        report.warning(
+            &format!("{key}.vss"),
+            "with Cisco's numbering 152 is the server identifier override, and no server can say by it that it ignored the VPN",
+            "make sure that every server of the group looks at sub-option 151: an address from another VPN is not noticed",
         );
     }
     let mut id = |name: &str, value: Option<_>| {
@@ -49,6 +59,7 @@ pub(super) fn relay_information(key: &str, wire: file::Option82, report: &mut Re
         flags: flags.unwrap_or(true),
         vss: vss.and_then(|vss| virtual_subnet(&format!("{key}.vss"), vss, report)),
         relay_id,
+        numbering,
     }
 }
 

@@ -17,6 +17,7 @@
 //! | 19 | c1, 24 | 255 octets | append; `max_message_size` 9000, above every MTU |
 //! | 20 | c1, 25 | 1, an odd length | trusted, discard; servers with `min_secs` 0, 3 and 300 |
 //! | 21 | c1, 26 | 1 | replace; a server with `min_secs` 5 |
+//! | 23 | c1, 28 | 1, 10, 150, 152, 151 | Cisco's numbers |
 //! | 22 | c1, 27 | 1 | clients in VRF 7; the giaddr of 15 to 17, and the address of 5, which is in another VRF |
 
 use super::{C0, C1, CLIENT_VRF, Interface, interface};
@@ -39,6 +40,8 @@ pub struct Option82 {
     pub flags_at: Option<usize>,
     pub policy: Policy,
     pub trusted: bool,
+    /// 150 is link selection and 152 server identifier override.
+    pub cisco: bool,
 }
 
 /// A client whose messages were seen.
@@ -62,11 +65,11 @@ impl Interface {
     }
 }
 
-/// Interfaces 8 to 22.
+/// Interfaces 8 to 23.
 pub(super) fn interfaces() -> Vec<Interface> {
     let shared = [10, 255, 0, 15];
     let inserts = |value: &[&[u8]], flags_at, policy, trusted| {
-        Some(Option82 { value: value.concat(), flags_at, policy, trusted })
+        Some(Option82 { value: value.concat(), flags_at, policy, trusted, cisco: false })
     };
     let long = [&[1, 253][..], &[b'x'; 253]].concat();
     vec![
@@ -199,6 +202,25 @@ pub(super) fn interfaces() -> Vec<Interface> {
             source: shared,
             option82: inserts(&[b"\x01\x03c22"], None, Policy::Forward, false),
             ..interface(C1, [27, 0], [192, 168, 85, 2])
+        },
+        Interface {
+            giaddr: [10, 255, 0, 23],
+            source: [10, 255, 0, 23],
+            option82: Some(Option82 {
+                value: [
+                    &b"\x01\x03c23"[..],
+                    &[10, 1, 0],
+                    &[150, 4, 192, 168, 123, 2],
+                    &[152, 4, 192, 168, 123, 2],
+                    b"\x97\x04\x00red",
+                ]
+                .concat(),
+                flags_at: Some(7),
+                policy: Policy::Replace,
+                trusted: false,
+                cisco: true,
+            }),
+            ..interface(C1, [28, 0], [192, 168, 123, 2])
         },
     ]
 }
