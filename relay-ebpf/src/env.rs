@@ -3,8 +3,8 @@
 use relay_common::{
     Env, Route,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, LeaseKey, Port,
-        PortKey, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, LeaseKey,
+        Port, PortKey, Slot,
     },
 };
 

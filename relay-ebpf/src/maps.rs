@@ -11,8 +11,8 @@ use aya_ebpf::{
 use relay_common::{
     Bucket, Options,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Counters, Holder, HolderKey, Interface, Lease,
-        LeaseKey, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Counters, Holder, HolderKey, Interface,
+        Lease, LeaseKey, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
     },
     event::Event,
 };

@@ -11,6 +11,7 @@ pub mod compare;
 pub mod report;
 
 use std::process::id;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use aya::maps::{MapData, RingBuf};
@@ -18,6 +19,7 @@ use aya::programs::{TestRun, TestRunOptions};
 use relay_common::Reason;
 use relay_common::abi::{Counters, PUNT_FRAME};
 use relay_user::fastpath::{Object, Sizes};
+use relay_user::leases::Leases;
 use relay_user::memory::Memory;
 use relay_user::tables::{GroupState, Hop, ServerState, Tables};
 
@@ -155,7 +157,7 @@ impl Kernel {
         let mut object = Object::load(sizes, None)?;
         object.apply(&Tables::default(), tables)?;
         let punted = object.take_punted().context("the ring of punted copies is taken")?;
-        let memory = Memory::new(object.take_memory());
+        let memory = Memory::new(object.take_memory(), Arc::new(Leases::nowhere()));
         let reader = object.counters();
         let counters =
             (0..=sizes.interfaces).map(|interface| reader.counters(interface)).collect::<Result<_, _>>()?;
