@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 
 use relay_tests::lab::build::{BOOTREPLY, BOOTREQUEST, Bootp, Datagram};
-use relay_tests::subject::Mode;
 
 use super::network::{CLIENT, EDGE, Interface, S1, Server};
 
@@ -42,8 +41,6 @@ pub(crate) struct Case {
     pub(crate) counts: Vec<(u32, &'static str, Path)>,
     /// The fast path leaves it to the slow path.
     pub(crate) slow: bool,
-    /// The modes it is for; empty: all.
-    pub(crate) modes: &'static [Mode],
 }
 
 /// A client's broadcast that is relayed to the interface's servers: `message`, with `hops` and giaddr as the client set
@@ -130,7 +127,7 @@ impl Case {
     /// A frame of which nothing comes out and nothing is counted.
     pub(crate) fn new(name: &'static str, from: Place, frame: Vec<u8>) -> Self {
         let sent = vec![(from, frame)];
-        Self { name, sent, arrives: vec![], counts: vec![], slow: false, modes: &[] }
+        Self { name, sent, arrives: vec![], counts: vec![], slow: false }
     }
 
     /// Something that the deciding path counts.
@@ -146,13 +143,6 @@ impl Case {
         let index = if self.sent[0].0 == AT_CLIENT { self.counts[0].0 } else { 0 };
         self.counts.push((index, reason, Path::Fast));
         self.slow = true;
-        self
-    }
-
-    /// Only in these modes.
-    #[must_use]
-    pub(crate) fn only(mut self, modes: &'static [Mode]) -> Self {
-        self.modes = modes;
         self
     }
 }

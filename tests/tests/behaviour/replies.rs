@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 
 use relay_tests::lab::build::{BOOTREQUEST, Datagram};
-use relay_tests::subject::Mode;
 
 use super::case::{
     AT_CLIENT, Case, LOWER_GIADDR, answer, answered, datagram, from_server, lost, patched, relayed, reply,
