@@ -24,7 +24,6 @@ use relay_tests::subject::Mode;
 use relay_tests::vm::daemon::Daemon;
 use relay_user::config::Config;
 use relay_user::control::model::Count;
-use relay_user::memory::Memory;
 use relay_user::plan;
 use relay_user::tables::HostEnv;
 
@@ -150,7 +149,7 @@ fn each_of_64_vrfs_with_the_same_addresses_is_served_by_its_own_server() {
     let plan = plan::make(&config, &snapshot, &|_| true);
     assert_eq!(plan.idle, BTreeMap::new());
     let buckets = RefCell::new(BTreeMap::new());
-    let memory = Memory::without_leases();
+    let memory = relay_user::memory::Memory::without_leases();
     let env = HostEnv::new(&plan.tables, &buckets, &memory, Instant::now());
 
     for (index, circuit) in (1u32..).zip(vrfs::circuits(COUNT)) {
