@@ -31,6 +31,9 @@ struct Options {
     /// Repeats of throughput and latency
     #[arg(long, default_value_t = 3)]
     repeats: usize,
+    /// Of cost, only the frames in whose name this occurs
+    #[arg(long, default_value = "")]
+    only: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,7 +51,7 @@ enum Section {
 impl Section {
     fn run(self, options: &Options) -> Result<(&'static str, &'static str, String)> {
         Ok(match self {
-            Self::Cost => ("cost", "Cost of a frame", cost::run()?),
+            Self::Cost => ("cost", "Cost of a frame", cost::run(&options.only)?),
             Self::Floor => ("floor", "The relay beside the kernel's bare fan-out", floor::run(false)?),
             Self::Throughput => ("throughput", "Throughput", throughput::run(options.repeats)?),
             Self::Latency => ("latency", "Latency and CPU time", latency::run(options.repeats)?),

@@ -21,6 +21,9 @@ pub(super) const GROUPS: &[Group] = &[
     Group { servers: 4, option82: false },
     Group { servers: 8, option82: false },
     Group { servers: 32, option82: false },
+    Group { servers: 1, option82: true },
+    Group { servers: 2, option82: true },
+    Group { servers: 8, option82: true },
 ];
 
 /// A frame, and the device of the relay that it comes in on.
