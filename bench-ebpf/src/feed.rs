@@ -8,7 +8,7 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 
-use crate::maps::{NEXT, POSITION, ROOM, TEMPLATE};
+use crate::maps::{NEXT, POSITION, ROOM, TEMPLATE, TURN, Template};
 
 /// Offset of the transaction identifier in an untagged frame without IP options.
 pub(crate) const XID: usize = 14 + 20 + 8 + 4;
@@ -17,7 +17,8 @@ pub(crate) const COMPLEMENT: usize = 14 + 20 + 8 + 36;
 
 #[inline(always)]
 pub(crate) fn again(ctx: &XdpContext) -> u32 {
-    if reposition(ctx).is_none() || restore(ctx).is_none() {
+    let Some(template) = template() else { return XDP_ABORTED };
+    if reposition(ctx, template).is_none() || restore(ctx, template).is_none() {
         return XDP_ABORTED;
     }
     next(ctx)
@@ -25,7 +26,7 @@ pub(crate) fn again(ctx: &XdpContext) -> u32 {
 
 #[inline(always)]
 pub(crate) fn again_live(ctx: &XdpContext) -> u32 {
-    if restore(ctx).is_none() {
+    if restored(ctx).is_none() {
         return XDP_ABORTED;
     }
     next(ctx)
@@ -33,12 +34,12 @@ pub(crate) fn again_live(ctx: &XdpContext) -> u32 {
 
 #[inline(always)]
 pub(crate) fn generate(ctx: &XdpContext) -> u32 {
-    if restore(ctx).is_none() { XDP_ABORTED } else { XDP_TX }
+    if restored(ctx).is_none() { XDP_ABORTED } else { XDP_TX }
 }
 
 #[inline(always)]
 pub(crate) fn generate_stamped(ctx: &XdpContext) -> u32 {
-    if restore(ctx).is_none() || stamp(ctx).is_none() { XDP_ABORTED } else { XDP_TX }
+    if restored(ctx).is_none() || stamp(ctx).is_none() { XDP_ABORTED } else { XDP_TX }
 }
 
 #[inline(always)]
@@ -50,8 +51,7 @@ pub(crate) fn next(ctx: &XdpContext) -> u32 {
 
 /// Moves both ends of the frame back to where they were at the first run.
 #[inline(always)]
-fn reposition(ctx: &XdpContext) -> Option<()> {
-    let template = TEMPLATE.get(0)?;
+fn reposition(ctx: &XdpContext, template: &Template) -> Option<()> {
     let position = POSITION.get_ptr_mut(0)?;
     // SAFETY: one test runs at a time. An address becomes a number by being stored and loaded again.
     let moved = unsafe {
@@ -74,10 +74,27 @@ fn reposition(ctx: &XdpContext) -> Option<()> {
     (unsafe { bpf_xdp_adjust_tail(ctx.as_ptr().cast(), missing) } == 0).then_some(())
 }
 
+/// The template whose turn it is.
+#[inline(always)]
+fn template() -> Option<&'static Template> {
+    let turn = TURN.get_ptr_mut(0)?;
+    // SAFETY: one test runs at a time.
+    let at = unsafe {
+        let at = (*turn).next;
+        (*turn).next = if at + 1 < (*turn).count { at + 1 } else { 0 };
+        at
+    };
+    TEMPLATE.get(at)
+}
+
+#[inline(always)]
+fn restored(ctx: &XdpContext) -> Option<()> {
+    restore(ctx, template()?)
+}
+
 /// Writes the template over the frame.
 #[inline(always)]
-fn restore(ctx: &XdpContext) -> Option<()> {
-    let template = TEMPLATE.get(0)?;
+fn restore(ctx: &XdpContext, template: &Template) -> Option<()> {
     let len = template.len as usize & (ROOM - 1);
     if len == 0 {
         return None;

@@ -10,7 +10,7 @@ pub(crate) const ROOM: usize = 2048;
 /// Buckets of the histogram: 16 for every power of two of nanoseconds.
 pub(crate) const BUCKETS: usize = 1024;
 
-/// The frame that is sent or tested.
+/// A frame that is sent or tested.
 #[repr(C)]
 pub(crate) struct Template {
     /// Octets that count.
@@ -30,8 +30,21 @@ pub(crate) struct Position {
     pub(crate) now: u64,
 }
 
+/// Whose turn it is among the templates.
+#[repr(C)]
+pub(crate) struct Turn {
+    /// How many there are; 0 stands for one.
+    pub(crate) count: u32,
+    /// The next one.
+    pub(crate) next: u32,
+}
+
+/// The frames that are sent or tested, in turn; userspace sets the size.
 #[btf_map]
 pub(crate) static TEMPLATE: Array<Template, 1> = Array::new();
+
+#[btf_map]
+pub(crate) static TURN: Array<Turn, 1> = Array::new();
 
 #[btf_map]
 pub(crate) static POSITION: Array<Position, 1> = Array::new();

@@ -10,7 +10,7 @@
 
 mod cases;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use aya::programs::ProgramFd;
 use relay_tests::subject::Mode;
 
@@ -32,10 +32,8 @@ const REPEATS: usize = 31;
 pub(crate) fn run(only: &str) -> Result<String> {
     let mut rows = Vec::new();
     for group in GROUPS {
-        let cases: Vec<&Case> = CASES
-            .iter()
-            .filter(|case| case.belongs_to(group) && case.title(group).contains(only))
-            .collect();
+        let cases: Vec<&Case> =
+            CASES.iter().filter(|case| case.belongs_to(group) && case.title(group).contains(only)).collect();
         if cases.is_empty() {
             continue;
         }
@@ -61,34 +59,34 @@ pub(crate) fn run(only: &str) -> Result<String> {
     Ok(table(&["frame", "verdict", "ns (quartiles)", "ns without restoring"], &rows))
 }
 
-/// A case with its frame and device.
-struct Prepared {
-    frame: Vec<u8>,
-    device: u32,
-    verdict: Action,
+/// Frames of one length that are fed in turn, the device they come in on, and what becomes of each.
+pub(crate) struct Prepared {
+    pub(crate) frames: Vec<Vec<u8>>,
+    pub(crate) device: u32,
+    pub(crate) verdict: Action,
 }
 
 impl Prepared {
     fn new(rig: &Rig, case: &Case) -> Result<Self> {
         let (frame, port) = (case.frame)(rig)?;
-        Ok(Self { frame, device: rig.relay.ifindex(port)?, verdict: case.verdict })
+        Ok(Self { frames: vec![frame], device: rig.relay.ifindex(port)?, verdict: case.verdict })
     }
 }
 
 /// Nanoseconds of a case above those of the empty program.
 #[derive(Clone, Default)]
-struct Found {
-    again: Samples,
+pub(crate) struct Found {
+    pub(crate) again: Samples,
     direct: Option<Samples>,
 }
 
 /// All cases in turn, and again, so that a change of the machine's speed meets all of them alike.
-fn measure(tools: &mut Tools, relay: &ProgramFd, cases: &[Prepared]) -> Result<Vec<Found>> {
+pub(crate) fn measure(tools: &mut Tools, relay: &ProgramFd, cases: &[Prepared]) -> Result<Vec<Found>> {
     let empty = tools.program("empty")?;
     let mut found = vec![Found::default(); cases.len()];
     for repeat in 0..=REPEATS {
         for (case, found) in cases.iter().zip(&mut found) {
-            tools.set_frame(&case.frame)?;
+            tools.set_frames(&case.frames)?;
             let again = above_empty(tools, "again", relay, &empty, case)?;
             let unchanged = matches!(case.verdict, Action::Pass | Action::Drop);
             let direct =
@@ -113,9 +111,10 @@ fn above_empty(
     case: &Prepared,
 ) -> Result<f64> {
     tools.set_next(relay)?;
-    let (verdict, with) = tools.test_run(wrapper, &case.frame, case.device, FRAMES)?;
+    let frame = case.frames.first().context("a case without a frame")?;
+    let (verdict, with) = tools.test_run(wrapper, frame, case.device, FRAMES)?;
     ensure!(verdict == case.verdict, "{verdict:?} instead of {:?}", case.verdict);
     tools.set_next(empty)?;
-    let (_, without) = tools.test_run(wrapper, &case.frame, case.device, FRAMES)?;
+    let (_, without) = tools.test_run(wrapper, frame, case.device, FRAMES)?;
     Ok((with.as_nanos() as f64 - without.as_nanos() as f64) / f64::from(FRAMES))
 }

@@ -11,6 +11,7 @@ mod ours;
 mod page;
 mod placement;
 mod rig;
+mod scale;
 mod throughput;
 mod tools;
 
@@ -46,6 +47,8 @@ enum Section {
     Throughput,
     /// Latency, and CPU time per request, against other relays
     Latency,
+    /// Cost, start-up and memory with many interfaces and groups
+    Scale,
 }
 
 impl Section {
@@ -54,6 +57,7 @@ impl Section {
             Self::Cost => ("cost", "Cost of a frame", cost::run(&options.only)?),
             Self::Floor => ("floor", "The relay beside the kernel's bare fan-out", floor::run(false)?),
             Self::Throughput => ("throughput", "Throughput", throughput::run(options.repeats)?),
+            Self::Scale => ("scale", "Scale", scale::run()?),
             Self::Latency => ("latency", "Latency and CPU time", latency::run(options.repeats)?),
         })
     }

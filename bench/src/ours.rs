@@ -18,39 +18,39 @@ pub(crate) struct Settings {
     pub(crate) mode: Mode,
     /// Insert option 82, with circuit-id and remote-id.
     pub(crate) option82: bool,
-    /// Interfaces, the first untagged, the others by VLAN on the same port.
-    pub(crate) interfaces: u32,
 }
 
 impl Settings {
     pub(crate) fn new(mode: Mode) -> Self {
-        Self { mode, option82: false, interfaces: 1 }
+        Self { mode, option82: false }
     }
 
-    fn text(&self, directory: &str, bpffs: &str, port: &str, servers: &[Ipv4Addr]) -> String {
-        let mode = match self.mode {
-            Mode::Off => "fast_path = \"off\"",
-            Mode::Generic => "fast_path = \"require\"\nxdp_mode = \"generic\"",
-            Mode::Native => "fast_path = \"require\"\nxdp_mode = \"native\"",
-        };
+    /// Server group and interface.
+    fn text(&self, port: &str, servers: &[Ipv4Addr]) -> String {
         let servers: Vec<String> = servers.iter().map(|server| format!("\"{server}\"")).collect();
         let mut text = format!(
-            "[relay]\n{mode}\nstate_dir = \"{directory}\"\nbpffs_dir = \"{bpffs}\"\n\
-             control_socket = \"{directory}/control.sock\"\n\n\
-             [[server_group]]\nname = \"core\"\nservers = [{}]\n",
+            "[[server_group]]\nname = \"core\"\nservers = [{}]\n\n\
+             [[interface]]\nname = \"{port}\"\nserver_group = \"core\"\n",
             servers.join(", ")
         );
-        for vlan in 0..self.interfaces {
-            text += &format!("\n[[interface]]\nname = \"{port}\"\nserver_group = \"core\"\n");
-            if vlan != 0 {
-                text += &format!("vlan = {vlan}\n");
-            }
-            if self.option82 {
-                text += "[interface.option82]\ncircuit_id = \"{name}.{vlan}\"\nremote_id = \"{mac}\"\n";
-            }
+        if self.option82 {
+            text += "[interface.option82]\ncircuit_id = \"{name}.{vlan}\"\nremote_id = \"{mac}\"\n";
         }
         text
     }
+}
+
+/// The section `[relay]` of a relay that keeps its files in `directory`.
+fn head(mode: Mode, directory: &str, bpffs: &str) -> String {
+    let mode = match mode {
+        Mode::Off => "fast_path = \"off\"",
+        Mode::Generic => "fast_path = \"require\"\nxdp_mode = \"generic\"",
+        Mode::Native => "fast_path = \"require\"\nxdp_mode = \"native\"",
+    };
+    format!(
+        "[relay]\n{mode}\nstate_dir = \"{directory}\"\nbpffs_dir = \"{bpffs}\"\n\
+         control_socket = \"{directory}/control.sock\"\n\n"
+    )
 }
 
 /// A running relay. It ends, and takes its files and pins along, with the value.
@@ -65,19 +65,19 @@ impl Ours {
         servers: &[Ipv4Addr],
         settings: &Settings,
     ) -> Result<Self> {
+        Self::with(host, settings.mode, &settings.text(port, servers))
+    }
+
+    /// With groups and interfaces as the configuration says.
+    pub(crate) fn with(host: &Namespace, mode: Mode, configuration: &str) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("xdp-dhcrelay-bench-").tempdir()?;
         let bpffs = tempfile::Builder::new()
             .prefix("xdp-dhcrelay-bench-")
             .tempdir_in("/sys/fs/bpf")
             .context("a directory on the BPF filesystem (mount -t bpf bpf /sys/fs/bpf)")?;
-        let text = settings.text(
-            &directory.path().to_string_lossy(),
-            &bpffs.path().to_string_lossy(),
-            port,
-            servers,
-        );
+        let text = head(mode, &directory.path().to_string_lossy(), &bpffs.path().to_string_lossy());
         let file = directory.path().join("xdp-dhcrelay.toml");
-        std::fs::write(&file, text)?;
+        std::fs::write(&file, text + configuration)?;
         let mut command = Command::new(binary()?);
         command.arg("run").arg("--config").arg(&file);
         let mut process = host.spawn(command)?;

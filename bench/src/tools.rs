@@ -70,6 +70,7 @@ impl Action {
 pub(crate) struct Tools {
     ebpf: Ebpf,
     template: Array<MapData, Template>,
+    turn: Array<MapData, [u32; 2]>,
     position: Array<MapData, [u64; 2]>,
     next: ProgramArray<MapData>,
     one: DevMap<MapData>,
@@ -81,7 +82,15 @@ pub(crate) struct Tools {
 impl Tools {
     /// Loads everything; `copies` is how many copies the floor makes.
     pub(crate) fn load(copies: u32) -> Result<Self> {
-        let mut ebpf = EbpfLoader::new().map_max_entries("COPIES", copies).load(OBJECT)?;
+        Self::with_templates(copies, 1)
+    }
+
+    /// The same, with room for this many frames that are fed in turn.
+    pub(crate) fn with_templates(copies: u32, templates: u32) -> Result<Self> {
+        let mut ebpf = EbpfLoader::new()
+            .map_max_entries("COPIES", copies)
+            .map_max_entries("TEMPLATE", templates)
+            .load(OBJECT)?;
         for name in PROGRAMS.iter().chain(&SINKS) {
             let program: &mut Xdp = ebpf.program_mut(name).with_context(|| (*name).to_owned())?.try_into()?;
             program.load().with_context(|| format!("loading {name}"))?;
@@ -89,6 +98,7 @@ impl Tools {
         let mut take = |name: &str| ebpf.take_map(name).with_context(|| format!("no map {name}"));
         Ok(Self {
             template: take("TEMPLATE")?.try_into()?,
+            turn: take("TURN")?.try_into()?,
             position: take("POSITION")?.try_into()?,
             next: take("NEXT")?.try_into()?,
             one: take("ONE")?.try_into()?,
@@ -120,10 +130,19 @@ impl Tools {
 
     /// The frame that is fed or generated.
     pub(crate) fn set_frame(&mut self, frame: &[u8]) -> Result<()> {
-        ensure!(frame.len() < ROOM, "a frame of {} octets", frame.len());
-        let mut template = Template { len: u32::try_from(frame.len())?, reserved: 0, frame: [0; ROOM] };
-        template.frame[..frame.len()].copy_from_slice(frame);
-        Ok(self.template.set(0, template, 0)?)
+        self.set_frames(&[frame])
+    }
+
+    /// The frames that are fed or generated, one after the other and again.
+    pub(crate) fn set_frames<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Result<()> {
+        for (index, frame) in (0..).zip(frames) {
+            let frame = frame.as_ref();
+            ensure!(frame.len() < ROOM, "a frame of {} octets", frame.len());
+            let mut template = Template { len: u32::try_from(frame.len())?, reserved: 0, frame: [0; ROOM] };
+            template.frame[..frame.len()].copy_from_slice(frame);
+            self.template.set(index, template, 0)?;
+        }
+        Ok(self.turn.set(0, [u32::try_from(frames.len())?, 0], 0)?)
     }
 
     /// Where the floor redirects to: call it in the devices' namespace. With `with_program`, every copy goes through a

@@ -1,0 +1,132 @@
+//! What size costs: the same work with more interfaces and more server groups, start-up, and memory.
+//!
+//! Frames for all interfaces are fed in turn, one each: a relay that served one interface a thousand times over would find
+//! all it looks up in the CPU's nearest cache, whatever the size of its tables.
+
+use std::{fmt::Write as _, net::Ipv4Addr, time::Instant};
+
+use anyhow::{Context as _, Result};
+use relay_tests::{
+    lab::build::{BOOTREPLY, Bootp, Datagram},
+    scale::{Circuit, batch, cost::Memory},
+    subject::Mode,
+};
+
+use crate::{
+    cost::{Found, Prepared, measure},
+    figures::table,
+    ours::{Ours, Programs},
+    rig::{CLIENT_PORT, Rig, egress, pin},
+    tools::{Action, Tools},
+};
+
+const SERVERS: usize = 2;
+
+/// Interfaces and server groups; the first row is what the others are compared with.
+const SIZES: [(u16, u16); 6] = [(1, 1), (64, 1), (1024, 1), (4094, 1), (1024, 64), (1024, 1024)];
+
+struct Row {
+    interfaces: u16,
+    groups: u16,
+    request: Found,
+    reply: Found,
+    started: f64,
+    memory: Memory,
+}
+
+/// # Errors
+/// The laboratory or the relay does not come up, or a frame meets another verdict than expected.
+pub(crate) fn run() -> Result<String> {
+    let rows: Vec<Row> =
+        SIZES.iter().map(|&(interfaces, groups)| one(interfaces, groups)).collect::<Result<_>>()?;
+    let first = rows.first().context("no sizes")?;
+    let (request, reply) = (first.request.again.median(), first.reply.again.median());
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                row.interfaces.to_string(),
+                row.groups.to_string(),
+                format!("**{:.2}**", row.request.again.median() / request),
+                format!("**{:.2}**", row.reply.again.median() / reply),
+                row.request.again.to_string(),
+                row.reply.again.to_string(),
+                format!("{:.2}", row.started),
+                format!("{:.1}", row.memory.resident as f64 / 1024.0),
+                format!("{:.1}", row.memory.kernel as f64 / 1024.0),
+            ]
+        })
+        .collect();
+    let head = [
+        "interfaces",
+        "groups",
+        "request, × first row",
+        "reply, × first row",
+        "request, ns",
+        "reply, ns",
+        "start-up, s",
+        "daemon, MiB",
+        "BPF maps and programs, MiB",
+    ];
+    Ok(table(&head, &cells))
+}
+
+fn one(interfaces: u16, groups: u16) -> Result<Row> {
+    let rig = Rig::new("scale", SERVERS, 1)?;
+    let circuits: Vec<Circuit> =
+        (1..=interfaces).map(|number| Circuit::new(number, &[number]).identified()).collect();
+    let mut addresses = String::new();
+    for circuit in &circuits {
+        writeln!(addresses, "addr add {}/24 dev {CLIENT_PORT}", circuit.address)?;
+    }
+    batch(&rig.relay, &addresses)?;
+    let began = Instant::now();
+    let relay = Ours::with(&rig.relay, Mode::Native, &configuration(&rig.servers, &circuits, groups)?)?;
+    let started = began.elapsed().as_secs_f64();
+    let programs = Programs::of(&rig.relay, CLIENT_PORT)?;
+    let mut tools = Tools::with_templates(1, u32::from(interfaces))?;
+    let cases = [
+        Prepared {
+            frames: circuits.iter().map(|circuit| circuit.discover(0)).collect(),
+            device: rig.relay.ifindex(CLIENT_PORT)?,
+            verdict: Action::Redirect,
+        },
+        Prepared {
+            frames: circuits.iter().map(|circuit| offer(&rig, circuit)).collect::<Result<_>>()?,
+            device: rig.relay.ifindex(&egress(0))?,
+            verdict: Action::Redirect,
+        },
+    ];
+    let found =
+        rig.relay.enter(|| pin(1).and_then(|()| measure(&mut tools, &programs.ingress, &cases)))??;
+    let [request, reply] = found.try_into().ok().context("two cases")?;
+    let memory = Memory::of(relay.process.pid())?;
+    Ok(Row { interfaces, groups, request, reply, started, memory })
+}
+
+fn configuration(servers: &[Ipv4Addr], circuits: &[Circuit], groups: u16) -> Result<String> {
+    let servers: Vec<String> = servers.iter().map(|server| format!("\"{server}\"")).collect();
+    let mut text = String::new();
+    for group in 0..groups {
+        writeln!(text, "[[server_group]]\nname = \"core{group}\"\nservers = [{}]\n", servers.join(", "))?;
+    }
+    for circuit in circuits {
+        text += &circuit.configuration(CLIENT_PORT, &format!("core{}", circuit.number % groups));
+    }
+    Ok(text)
+}
+
+/// What the first server answers to the client of a circuit, option 82 in it.
+fn offer(rig: &Rig, circuit: &Circuit) -> Result<Vec<u8>> {
+    let server = rig.servers[0];
+    let option82 = circuit.option82().context("a circuit without option 82")?;
+    let mut message = Bootp::new(BOOTREPLY, Some(2), circuit.mac())
+        .option(54, &server.octets())
+        .option(51, &[0, 0, 14, 16])
+        .option(1, &[255, 255, 255, 0])
+        .option(82, &option82);
+    message.yiaddr = circuit.leased();
+    message.giaddr = circuit.giaddr;
+    let (from, to) = (rig.hosts[0].mac("eth0")?, rig.relay.mac(&egress(0))?);
+    Ok(Datagram::between((from, server), (to, circuit.giaddr), &message).frame())
+}
