@@ -66,7 +66,17 @@ impl Contestant {
             let port = host.ifindex("eth0")?;
             host.enter(|| tools.attach("sink_timed", port, XdpMode::Driver))??;
         }
-        let running = match self {
+        if self == Self::Bare {
+            bare(rig, tools)?;
+        }
+        let running = self.start_alone(rig)?;
+        wait_until_it_relays(rig, tools)?;
+        Ok(running)
+    }
+
+    /// Starts it without waiting for the first message.
+    pub(crate) fn start_alone(self, rig: &Rig) -> Result<Running> {
+        Ok(match self {
             Self::Dhcrelay => Running::Peer(dhcrelay(rig)?),
             Self::Dnsmasq => Running::Peer(dnsmasq(rig)?),
             Self::DhcpHelper => Running::Peer(dhcp_helper(rig)?),
@@ -74,13 +84,8 @@ impl Contestant {
                 let settings = Settings { option82, ..Settings::new(mode) };
                 Running::Ours(Ours::start(&rig.relay, CLIENT_PORT, &rig.servers, &settings)?)
             }
-            Self::Bare => {
-                bare(rig, tools)?;
-                Running::Nobody
-            }
-        };
-        wait_until_it_relays(rig, tools)?;
-        Ok(running)
+            Self::Bare => Running::Nobody,
+        })
     }
 }
 

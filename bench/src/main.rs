@@ -3,7 +3,9 @@
 
 mod contestant;
 mod cost;
+mod crowd;
 mod figures;
+mod flood;
 mod floor;
 mod latency;
 mod load;
@@ -12,6 +14,7 @@ mod page;
 mod placement;
 mod rig;
 mod scale;
+mod storm;
 mod throughput;
 mod tools;
 
@@ -49,6 +52,10 @@ enum Section {
     Latency,
     /// Cost, start-up and memory with many interfaces and groups
     Scale,
+    /// 100,000 clients come back at once
+    Storm,
+    /// A flood of broken frames on one port, clients on another
+    Flood,
 }
 
 impl Section {
@@ -58,6 +65,8 @@ impl Section {
             Self::Floor => ("floor", "The relay beside the kernel's bare fan-out", floor::run(false)?),
             Self::Throughput => ("throughput", "Throughput", throughput::run(options.repeats)?),
             Self::Scale => ("scale", "Scale", scale::run()?),
+            Self::Storm => ("storm", "Storm", storm::run()?),
+            Self::Flood => ("flood", "Flood", flood::run()?),
             Self::Latency => ("latency", "Latency and CPU time", latency::run(options.repeats)?),
         })
     }

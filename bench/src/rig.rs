@@ -26,7 +26,7 @@ pub(crate) struct Rig {
     pub(crate) servers: Vec<Ipv4Addr>,
     /// Ethernet address of the client.
     pub(crate) mac: [u8; 6],
-    _lab: Lab,
+    lab: Lab,
 }
 
 impl Rig {
@@ -59,7 +59,19 @@ impl Rig {
         }
         relay.forwarding(true)?;
         let mac = client.mac("eth0")?;
-        Ok(Self { client, relay, hosts, servers: addresses, mac, _lab: lab })
+        Ok(Self { client, relay, hosts, servers: addresses, mac, lab })
+    }
+
+    /// One more client, behind a port of the relay's of its own.
+    pub(crate) fn second_client(&self, port: &str, relay: Ipv4Addr) -> Result<Namespace> {
+        let client = self.lab.host("q")?;
+        self.lab.link(&client, "eth0", &self.relay, port)?;
+        self.relay.address(port, &format!("{relay}/24"))?;
+        let [a, b, c, _] = relay.octets();
+        for (port, host) in self.hosts.iter().enumerate() {
+            host.route(&format!("{a}.{b}.{c}.0/24 via 10.0.{}.1", 41 + port))?;
+        }
+        Ok(client)
     }
 
     /// What a client's first message looks like: dhclient's, 300 octets of message, 342 of frame.
