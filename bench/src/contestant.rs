@@ -2,6 +2,7 @@
 
 use std::{
     net::Ipv4Addr,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -11,6 +12,7 @@ use aya::programs::XdpMode;
 use relay_tests::{lab::Proc, peers::install::peers, subject::Mode};
 
 use crate::{
+    busybox::dhcprelay,
     load::{Pause, generator, settled},
     ours::{Ours, Settings},
     rig::{CLIENT_PORT, RELAY, Rig, egress},
@@ -25,6 +27,8 @@ pub(crate) enum Contestant {
     Dhcrelay,
     Dnsmasq,
     DhcpHelper,
+    /// Knows one server.
+    Busybox,
     Ours {
         mode: Mode,
         option82: bool,
@@ -35,10 +39,11 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// In the order of the tables.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Dhcrelay,
         Self::Dnsmasq,
         Self::DhcpHelper,
+        Self::Busybox,
         Self::Ours { mode: Mode::Off, option82: false },
         Self::Ours { mode: Mode::Generic, option82: false },
         Self::Ours { mode: Mode::Native, option82: false },
@@ -51,6 +56,7 @@ impl Contestant {
             Self::Dhcrelay => "dhcrelay -a".to_owned(),
             Self::Dnsmasq => "dnsmasq".to_owned(),
             Self::DhcpHelper => "dhcp-helper".to_owned(),
+            Self::Busybox => "busybox dhcprelay".to_owned(),
             Self::Ours { mode, option82 } => format!(
                 "xdp-dhcrelay {}{}",
                 format!("{mode:?}").to_lowercase(),
@@ -58,6 +64,11 @@ impl Contestant {
             ),
             Self::Bare => "bare XDP, no DHCP work".to_owned(),
         }
+    }
+
+    /// Whether it can relay to this many servers.
+    pub(crate) fn serves(self, servers: usize) -> bool {
+        self != Self::Busybox || servers == 1
     }
 
     /// Starts it and waits until a message of a client reaches every server.
@@ -80,6 +91,7 @@ impl Contestant {
             Self::Dhcrelay => Running::Peer(dhcrelay(rig)?),
             Self::Dnsmasq => Running::Peer(dnsmasq(rig)?),
             Self::DhcpHelper => Running::Peer(dhcp_helper(rig)?),
+            Self::Busybox => Running::Peer(busybox(rig)?),
             Self::Ours { mode, option82 } => {
                 let settings = Settings { option82, ..Settings::new(mode) };
                 Running::Ours(Ours::start(&rig.relay, CLIENT_PORT, &rig.servers, &settings)?)
@@ -134,6 +146,12 @@ fn dhcp_helper(rig: &Rig) -> Result<Proc> {
     for server in &rig.servers {
         command.args(["-s", &server.to_string()]);
     }
+    rig.relay.spawn(command)
+}
+
+fn busybox(rig: &Rig) -> Result<Proc> {
+    let mut command = Command::new(dhcprelay()?);
+    command.args([CLIENT_PORT, &egress(0), &rig.servers[0].to_string()]);
     rig.relay.spawn(command)
 }
 

@@ -44,10 +44,11 @@ const SLICE: u32 = 8192;
 pub(crate) fn run() -> Result<String> {
     let mut rows = Vec::new();
     for (name, damage) in KINDS {
-        let (flood, bound) = measure(*damage).with_context(|| (*name).to_owned())?;
+        let (flood, dropped, bound) = measure(*damage).with_context(|| (*name).to_owned())?;
         rows.push(vec![
             (*name).to_owned(),
             rate(flood),
+            format!("{:.1} %", dropped * 100.0),
             format!("**{}** of {CLIENTS}", bound.bound),
             bound.repeated.to_string(),
             format!("{:.1}", bound.waited.median() * 1e3),
@@ -56,7 +57,8 @@ pub(crate) fn run() -> Result<String> {
     }
     let head = [
         "flood",
-        "frames/s offered and dropped",
+        "frames/s offered",
+        "seen and dropped in XDP",
         "clients bound",
         "messages repeated",
         "a client waits, median, ms",
@@ -82,8 +84,8 @@ fn own_giaddr() -> Vec<u8> {
     Datagram::from_client(mac, &message).frame()
 }
 
-/// Frames a second of the flood, and what became of the clients.
-fn measure(damage: Option<Damage>) -> Result<(f64, Bound)> {
+/// Frames a second of the flood, the share of them that the relay counted as refused, and what became of the clients.
+fn measure(damage: Option<Damage>) -> Result<(f64, f64, Bound)> {
     let rig = Rig::new("flood", 1, 1)?;
     let quiet = rig.second_client(QUIET_PORT, QUIET_RELAY)?;
     let _server = serve(&rig, "192.168.61.0/16", "192.168.128.1 - 192.168.191.254", QUIET_RELAY)?;
@@ -93,10 +95,10 @@ fn measure(damage: Option<Damage>) -> Result<(f64, Bound)> {
          [[interface]]\nname = \"{QUIET_PORT}\"\nserver_group = \"core\"\n",
         rig.servers[0]
     );
-    let _relay = Ours::with(&rig.relay, Mode::Native, &configuration)?;
+    let relay = Ours::with(&rig.relay, Mode::Native, &configuration)?;
     let mut frame = rig.discover();
     let crowd = Crowd { clients: CLIENTS, rate: RATE, patience: PATIENCE };
-    let Some(damage) = damage else { return Ok((0.0, crowd.ask(&quiet, "eth0")?)) };
+    let Some(damage) = damage else { return Ok((0.0, 1.0, crowd.ask(&quiet, "eth0")?)) };
     damage(&mut frame);
     let mut tools = Tools::load(1)?;
     tools.set_frame(&frame)?;
@@ -106,8 +108,8 @@ fn measure(damage: Option<Damage>) -> Result<(f64, Bound)> {
         let flood = scope.spawn(|| rig.client.enter(|| flood(&tools, &frame, device, &ended))?);
         let bound = others(&quiet, &crowd);
         ended.store(true, Ordering::Relaxed);
-        let flood = flood.join().map_err(|_| anyhow::anyhow!("the flood panicked"))??;
-        Ok((flood, bound?))
+        let (sent, rate) = flood.join().map_err(|_| anyhow::anyhow!("the flood panicked"))??;
+        Ok((rate, relay.refused()? as f64 / sent as f64, bound?))
     })
 }
 
@@ -116,8 +118,8 @@ fn others(quiet: &Namespace, crowd: &Crowd) -> Result<Bound> {
     crowd.ask(quiet, "eth0")
 }
 
-/// Sends until told to end; frames a second.
-fn flood(tools: &Tools, frame: &[u8], device: u32, ended: &AtomicBool) -> Result<f64> {
+/// Sends until told to end; frames, and frames a second.
+fn flood(tools: &Tools, frame: &[u8], device: u32, ended: &AtomicBool) -> Result<(u64, f64)> {
     pin(0)?;
     let began = Instant::now();
     let mut sent = 0u64;
@@ -131,5 +133,5 @@ fn flood(tools: &Tools, frame: &[u8], device: u32, ended: &AtomicBool) -> Result
     }
     let elapsed = began.elapsed();
     ensure!(sent != 0, "nothing was sent");
-    Ok(sent as f64 / elapsed.as_secs_f64())
+    Ok((sent, sent as f64 / elapsed.as_secs_f64()))
 }

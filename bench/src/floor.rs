@@ -13,7 +13,7 @@ use aya::{
 use relay_tests::subject::Mode;
 
 use crate::{
-    figures::{Samples, table},
+    figures::{Samples, rate, table},
     ours::{Ours, Programs, Settings},
     rig::{CLIENT_PORT, Rig, egress, pin},
     tools::{BATCH, Busy, Tools},
@@ -30,42 +30,44 @@ const CPU: usize = 1;
 /// Servers, and the largest ratio that was asked for.
 const GOALS: [(u32, f64); 4] = [(1, 2.5), (2, 1.6), (4, 1.3), (8, 1.15)];
 
+/// What was found for a number of servers.
+pub(crate) struct Row {
+    pub(crate) servers: u32,
+    goal: f64,
+    floor: Samples,
+    program: Samples,
+    /// Nanoseconds a request.
+    pub(crate) relay: Samples,
+    egress: f64,
+}
+
 /// # Errors
 /// The laboratory or the relay does not come up, or a copy does not arrive.
-pub(crate) fn run(option82: bool) -> Result<String> {
-    let mut rows = Vec::new();
-    for (servers, goal) in GOALS {
-        let rig = Rig::new("floor", servers as usize, 1)?;
-        let settings = Settings { option82, ..Settings::new(Mode::Native) };
-        let relay = Ours::start(&rig.relay, CLIENT_PORT, &rig.servers, &settings)?;
-        let programs = Programs::of(&rig.relay, CLIENT_PORT)?;
-        let mut tools = Tools::load(servers)?;
-        let port = rig.hosts[0].ifindex("eth0")?;
-        rig.hosts[0].enter(|| tools.attach("sink", port, XdpMode::Driver))??;
-        let bench = Bench {
-            frame: rig.discover(),
-            device: rig.relay.ifindex(CLIENT_PORT)?,
-            servers,
-            floor: if servers == 1 { "floor_one" } else { "floor_all" },
-        };
-        let out = rig.relay.ifindex(&egress(0))?;
-        let found = rig.relay.enter(|| {
-            pin(CPU)?;
-            bench.measure(&mut tools, &programs, out)
-        })??;
-        drop(relay);
-        let ratio = found.relay.median() / found.floor.median();
-        rows.push(vec![
-            servers.to_string(),
-            format!("**{ratio:.2}**"),
-            format!("{goal}"),
-            found.floor.to_string(),
-            found.program.to_string(),
-            found.relay.to_string(),
-            format!("{:.1}", found.relay.median() - found.floor.median()),
-            format!("{:.1}", found.egress),
-        ]);
-    }
+pub(crate) fn run() -> Result<String> {
+    Ok(format!(
+        "#### Option 82 inserted\n\n{}\n#### Without option 82\n\n{}",
+        text(&measure(true)?),
+        text(&measure(false)?)
+    ))
+}
+
+fn text(rows: &[Row]) -> String {
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                row.servers.to_string(),
+                format!("**{:.2}**", row.relay.median() / row.floor.median()),
+                row.goal.to_string(),
+                row.floor.to_string(),
+                row.program.to_string(),
+                row.relay.to_string(),
+                format!("{:.1}", row.relay.median() - row.floor.median()),
+                format!("{:.1}", row.egress),
+                rate(f64::from(row.servers) * 1e9 / row.relay.median()),
+            ]
+        })
+        .collect();
     let head = [
         "servers",
         "relay / floor",
@@ -75,8 +77,38 @@ pub(crate) fn run(option82: bool) -> Result<String> {
         "relay, ns a request",
         "relay − floor",
         "egress program, ns a copy",
+        "copies/s of one core",
     ];
-    Ok(table(&head, &rows))
+    table(&head, &cells)
+}
+
+/// The relay and the floor, for each number of servers.
+pub(crate) fn measure(option82: bool) -> Result<Vec<Row>> {
+    GOALS.iter().map(|&(servers, goal)| one(servers, goal, option82)).collect()
+}
+
+fn one(servers: u32, goal: f64, option82: bool) -> Result<Row> {
+    let rig = Rig::new("floor", servers as usize, 1)?;
+    let settings = Settings { option82, ..Settings::new(Mode::Native) };
+    let relay = Ours::start(&rig.relay, CLIENT_PORT, &rig.servers, &settings)?;
+    let programs = Programs::of(&rig.relay, CLIENT_PORT)?;
+    let mut tools = Tools::load(servers)?;
+    let port = rig.hosts[0].ifindex("eth0")?;
+    rig.hosts[0].enter(|| tools.attach("sink", port, XdpMode::Driver))??;
+    let bench = Bench {
+        frame: rig.discover(),
+        device: rig.relay.ifindex(CLIENT_PORT)?,
+        servers,
+        floor: if servers == 1 { "floor_one" } else { "floor_all" },
+    };
+    let out = rig.relay.ifindex(&egress(0))?;
+    let found = rig.relay.enter(|| {
+        pin(CPU)?;
+        bench.measure(&mut tools, &programs, out)
+    })??;
+    drop(relay);
+    let Found { floor, program, relay, egress } = found;
+    Ok(Row { servers, goal, floor, program, relay, egress })
 }
 
 struct Bench {

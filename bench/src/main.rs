@@ -1,6 +1,7 @@
 //! Measures xdp-dhcrelay; `cargo xtask bench` builds and starts it. Without a section all of them are measured and
 //! `docs/numbers.md` is written; a section alone is printed, and written with `--write`.
 
+mod busybox;
 mod contestant;
 mod cost;
 mod crowd;
@@ -9,6 +10,7 @@ mod flood;
 mod floor;
 mod latency;
 mod load;
+mod model;
 mod ours;
 mod page;
 mod placement;
@@ -49,6 +51,7 @@ enum Section {
     /// Requests per second against other relays
     Throughput,
     /// Latency, and CPU time per request, against other relays
+    #[value(alias = "cpu")]
     Latency,
     /// Cost, start-up and memory with many interfaces and groups
     Scale,
@@ -56,17 +59,20 @@ enum Section {
     Storm,
     /// A flood of broken frames on one port, clients on another
     Flood,
+    /// What the measured cost means at the speed of real links
+    Model,
 }
 
 impl Section {
     fn run(self, options: &Options) -> Result<(&'static str, &'static str, String)> {
         Ok(match self {
             Self::Cost => ("cost", "Cost of a frame", cost::run(&options.only)?),
-            Self::Floor => ("floor", "The relay beside the kernel's bare fan-out", floor::run(false)?),
+            Self::Floor => ("floor", "The relay beside the kernel's bare fan-out", floor::run()?),
             Self::Throughput => ("throughput", "Throughput", throughput::run(options.repeats)?),
             Self::Scale => ("scale", "Scale", scale::run()?),
             Self::Storm => ("storm", "Storm", storm::run()?),
             Self::Flood => ("flood", "Flood", flood::run()?),
+            Self::Model => ("model", "A model of the real thing", model::run()?),
             Self::Latency => ("latency", "Latency and CPU time", latency::run(options.repeats)?),
         })
     }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use aya::programs::{ProgramFd, loaded_programs};
 use relay_tests::{
     lab::{Namespace, Proc},
-    subject::Mode,
+    subject::{Mode, stats},
 };
 
 /// How long start-up may take, self-tests and thousands of interfaces included.
@@ -56,6 +56,7 @@ fn head(mode: Mode, directory: &str, bpffs: &str) -> String {
 /// A running relay. It ends, and takes its files and pins along, with the value.
 pub(crate) struct Ours {
     pub(crate) process: Proc,
+    socket: PathBuf,
 }
 
 impl Ours {
@@ -80,11 +81,23 @@ impl Ours {
         std::fs::write(&file, text + configuration)?;
         let mut command = Command::new(binary()?);
         command.arg("run").arg("--config").arg(&file);
+        let socket = directory.path().join("control.sock");
         let mut process = host.spawn(command)?;
         process.keep(directory);
         process.keep(bpffs);
         process.wait_for_line("ready", DEADLINE)?;
-        Ok(Self { process })
+        Ok(Self { process, socket })
+    }
+
+    /// Frames that the fast path has not relayed so far, whatever the reason.
+    pub(crate) fn refused(&self) -> Result<u64> {
+        let stats = stats(&self.socket)?;
+        let interfaces = stats.interfaces.iter().map(|interface| &interface.reasons);
+        Ok(interfaces
+            .chain([&stats.unattributed])
+            .flat_map(|reasons| reasons.values())
+            .map(|count| count.fast)
+            .sum())
     }
 }
 
