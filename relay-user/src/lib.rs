@@ -12,6 +12,7 @@ pub mod logging;
 pub mod memory;
 pub mod nexthop;
 pub mod option82;
+pub mod place;
 pub mod plan;
 pub mod quota;
 pub mod slowpath;

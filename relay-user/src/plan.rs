@@ -15,7 +15,7 @@ use relay_common::{
 
 use crate::{
     config::{
-        ResolvedConfig,
+        ResolvedConfig, VlanTags,
         domain::{Affinity, Numbering, Policy, UdpChecksum},
         resolved::{ResolvedInterface, ResolvedOption82, Vrf},
     },
@@ -38,6 +38,15 @@ pub struct PortUse {
     pub servers: bool,
 }
 
+/// Where an interface is taken up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Indexes of devices, keys of [`Plan::ports`].
+    pub ports: Vec<u32>,
+    /// Tags of its frames there.
+    pub tags: VlanTags,
+}
+
 /// What the relay is to do now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -48,6 +57,8 @@ pub struct Plan {
     /// The device that clients are behind as the kernel routes to them, by the index of their interface: the port, or the
     /// VLAN device on it.
     pub devices: Devices,
+    /// Where the requests of an interface come in and with which tags, by its index.
+    pub places: BTreeMap<u32, Placed>,
     /// Why a configured interface does not relay now, by its index (from 1).
     pub idle: BTreeMap<u32, String>,
 }
@@ -69,7 +80,7 @@ pub fn targets(config: &ResolvedConfig) -> Vec<Target> {
 /// Makes the plan. `redirects` says which devices take redirected frames.
 pub fn make(config: &ResolvedConfig, machine: &Snapshot, redirects: &dyn Fn(u32) -> bool) -> Plan {
     let host = &*machine.host;
-    let lookup = Lookup::new(host);
+    let lookup = Lookup::new(host, config.relay.xdp_mode);
     let mut plan = Plan::default();
     for group in &config.groups {
         let vrf = group.vrf.as_ref().map(|vrf| vrf.name.clone());
@@ -118,9 +129,10 @@ fn upstream_ports(config: &ResolvedConfig, machine: &Snapshot, lookup: &Lookup<'
     for ifindex in devices {
         let Some(link) = host.links.get(&ifindex) else { continue };
         let Some(mac) = link.mac else { continue };
-        let key = PortKey { ifindex, outer: 0, inner: 0 };
         let port = Port { interface: 0, vrf: vrf_of(host, ifindex), mac, upstream: 1 };
-        plan.tables.ports.insert(key, port);
+        for ifindex in lookup.shown(ifindex) {
+            plan.tables.ports.insert(PortKey { ifindex, outer: 0, inner: 0 }, port);
+        }
         plan.ports
             .entry(ifindex)
             .or_insert_with(|| PortUse { name: link.name.clone(), clients: false, servers: false })
@@ -156,35 +168,24 @@ fn client_port(
     if relay.udp_checksum == UdpChecksum::Always {
         flags |= flag::UDP_CHECKSUM;
     }
-    let link = lookup.link(&interface.name);
-    let address_link = lookup.holder(link, interface.vlan, interface.address);
-    let ready = match (link, address_link) {
-        (None, _) => Err(format!("there is no device {}", interface.name)),
-        (_, None) => Err(format!("no device has the address {}", interface.address)),
-        (Some(link), Some(address_link)) => match link.mac {
-            Some(mac) => Ok((link, address_link, mac)),
-            None => Err(format!("{} is not an Ethernet device", interface.name)),
-        },
-    };
-    let outer = interface.vlan.outer.unwrap_or(0);
-    let inner = interface.vlan.inner.unwrap_or(0);
-    if let Ok((link, ..)) = ready
-        && !redirects(link.index)
-    {
+    let found = lookup.find(interface);
+    let placed = found.as_ref().ok();
+    let tags = placed.map_or(interface.vlan, |found| found.place.tags);
+    if placed.is_some_and(|found| !redirects(found.out.index)) {
         flags |= flag::SLOW_REPLIES;
     }
     plan.tables.interfaces.push(Interface {
-        ifindex: link.map_or(0, |link| link.index),
+        ifindex: placed.map_or(0, |found| found.out.index),
         group: interface.group as u32,
         rate: interface.rate_limit.unwrap_or(0),
         address: interface.address.octets(),
         giaddr: interface.giaddr.octets(),
         source: interface.giaddr.octets(),
-        mac: ready.as_ref().map_or([0; 6], |(.., mac)| *mac),
-        outer,
-        inner,
-        tpid: if inner == 0 { eth::TAG_8021Q } else { eth::TAG_8021AD },
-        mtu: link.map_or(0, |link| link.mtu.min(u32::from(u16::MAX)) as u16),
+        mac: placed.map_or([0; 6], |found| found.mac),
+        outer: tags.outer.unwrap_or(0),
+        inner: tags.inner.unwrap_or(0),
+        tpid: placed.map_or(eth::TAG_8021Q, |found| found.place.tpid),
+        mtu: placed.map_or(0, |found| found.mtu.min(u32::from(u16::MAX)) as u16),
         max_message: relay.max_message_size,
         max_hops: relay.max_hops,
         tos: relay.dscp << 2,
@@ -193,23 +194,30 @@ fn client_port(
         server_vrf,
         realm: 0,
     });
-    let (link, address_link, mac) = match ready {
-        Ok(ready) => ready,
+    let found = match found {
+        Ok(found) => found,
         Err(why) => {
             plan.idle.insert(index, why);
             return;
         }
     };
-    let device = Device { ifindex: address_link.index, up: address_link.up };
+    let device = Device { ifindex: found.holder.index, up: found.holder.up };
     plan.devices.insert(index, device);
-    let key = PortKey { ifindex: link.index, outer, inner };
-    let upstream = plan.tables.ports.get(&key).map_or(0, |port| port.upstream);
-    let port = Port { interface: index, vrf: vrf_of(host, address_link.index), mac, upstream };
-    plan.tables.ports.insert(key, port);
-    plan.ports
-        .entry(link.index)
-        .or_insert_with(|| PortUse { name: link.name.clone(), clients: false, servers: false })
-        .clients = true;
+    for port in &found.place.ports {
+        for ifindex in lookup.shown(*port) {
+            let key = PortKey { ifindex, outer: tags.outer.unwrap_or(0), inner: tags.inner.unwrap_or(0) };
+            let upstream = plan.tables.ports.get(&key).map_or(0, |port| port.upstream);
+            let port =
+                Port { interface: index, vrf: vrf_of(host, found.holder.index), mac: found.mac, upstream };
+            plan.tables.ports.insert(key, port);
+        }
+        let Some(link) = host.links.get(port) else { continue };
+        plan.ports
+            .entry(*port)
+            .or_insert_with(|| PortUse { name: link.name.clone(), clients: false, servers: false })
+            .clients = true;
+    }
+    plan.places.insert(index, Placed { ports: found.place.ports, tags });
 }
 
 fn option82_flags(option82: &ResolvedOption82) -> u32 {

@@ -14,9 +14,12 @@ mod values;
 
 use std::path::Path;
 
-use relay_user::config::{
-    Config, Machine,
-    host::{Device, DeviceAddress},
+use relay_user::{
+    config::{
+        Config, Machine,
+        host::{Device, DeviceAddress},
+    },
+    nexthop::Vlan,
 };
 
 const FILE: &str = "/etc/x.toml";
@@ -117,10 +120,16 @@ fn device(ifindex: u32, name: &str, addresses: &[&str]) -> Device {
                 }
             })
             .collect(),
+        kind: None,
         vlan: None,
+        filters_vlans: false,
         controller: None,
         vrf_table: None,
     }
+}
+
+fn vlan(parent: u32, id: u16) -> Option<Vlan> {
+    Some(Vlan { parent, protocol: 0x8100, id })
 }
 
 /// Two client ports, one of them with a VLAN device; servers behind eth0 in VRF mgmt, whose loopback address is on the VRF device.
@@ -132,8 +141,8 @@ fn machine() -> Machine {
             Device { controller: Some(9), ..device(2, "eth0", &["10.0.41.2/24"]) },
             device(3, "eth1", &["192.168.60.2/24", "192.168.61.2/25"]),
             device(4, "eth2", &[]),
-            Device { vlan: Some((3, 100)), ..device(5, "eth1.100", &["192.168.70.2/22"]) },
-            Device { vlan: Some((5, 7)), ..device(6, "eth1.100.7", &["192.168.80.2/24"]) },
+            Device { vlan: vlan(3, 100), ..device(5, "eth1.100", &["192.168.70.2/22"]) },
+            Device { vlan: vlan(5, 7), ..device(6, "eth1.100.7", &["192.168.80.2/24"]) },
             Device { vrf_table: Some(1009), ..device(9, "mgmt", &["10.255.0.1/32"]) },
         ],
     )

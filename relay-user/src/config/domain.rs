@@ -225,10 +225,12 @@ pub struct Upstream {
 /// `[[interface]]`: one client-facing interface.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Interface {
-    /// Network device the XDP program is attached to.
+    /// Network device whose link the clients are on: a port, a VLAN device, a bond, a bridge.
     pub name: String,
     /// Tags of the clients' frames on that device.
     pub vlan: VlanTags,
+    /// For a bridge: requests are taken at its member ports, before it floods them.
+    pub members: bool,
     /// Index into [`Config::groups`].
     pub group: usize,
     /// Our address on the client subnet; `None`: the device's first.

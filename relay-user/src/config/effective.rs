@@ -79,12 +79,23 @@ fn server(server: Server) -> file::TextOr<file::Server> {
 }
 
 fn client_interface(interface: Interface, group_names: &[String]) -> file::Interface {
-    let Interface { name, vlan, group, address, giaddr, rate_limit, clients_max, host_routes, option82 } =
-        interface;
+    let Interface {
+        name,
+        vlan,
+        members,
+        group,
+        address,
+        giaddr,
+        rate_limit,
+        clients_max,
+        host_routes,
+        option82,
+    } = interface;
     let text = |address: Option<Ipv4Addr>| address.map(|address| address.to_string());
     file::Interface {
         name: Some(name),
         vlan: tags(vlan),
+        members: Some(members),
         server_group: group_names.get(group).cloned(),
         address: text(address),
         giaddr: text(giaddr),

@@ -74,6 +74,7 @@ pub(super) struct Upstream {
 pub(super) struct Interface {
     pub(super) name: Option<String>,
     pub(super) vlan: Option<Vlan>,
+    pub(super) members: Option<bool>,
     pub(super) server_group: Option<String>,
     pub(super) address: Option<String>,
     pub(super) giaddr: Option<String>,

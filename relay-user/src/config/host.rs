@@ -6,6 +6,7 @@ mod read;
 
 use std::{collections::HashMap, net::Ipv4Addr};
 
+use crate::nexthop::Vlan;
 pub use read::HostError;
 pub(crate) use read::links;
 
@@ -22,8 +23,12 @@ pub struct Device {
     pub mtu: u32,
     /// IPv4 only, in the kernel's order: primary ones first.
     pub addresses: Vec<DeviceAddress>,
-    /// For an 802.1Q device: the device below it (ifindex) and the tag.
-    pub vlan: Option<(u32, u16)>,
+    /// `IFLA_INFO_KIND`; `None`: a physical port.
+    pub kind: Option<String>,
+    /// For a VLAN device: the device below it and the tag.
+    pub vlan: Option<Vlan>,
+    /// For a bridge: its ports are in VLANs.
+    pub filters_vlans: bool,
     /// The bridge, bond or VRF this device is a port of (ifindex).
     pub controller: Option<u32>,
     /// For a VRF device: its routing table.
@@ -46,7 +51,6 @@ pub struct Machine {
     devices: Vec<Device>,
     by_name: HashMap<String, usize>,
     by_ifindex: HashMap<u32, usize>,
-    by_vlan: HashMap<(u32, u16), usize>,
     by_address: HashMap<Ipv4Addr, Vec<usize>>,
 }
 
@@ -60,9 +64,6 @@ impl Machine {
         for (index, device) in devices.iter().enumerate() {
             machine.by_name.insert(device.name.clone(), index);
             machine.by_ifindex.insert(device.ifindex, index);
-            if let Some(place) = device.vlan {
-                machine.by_vlan.insert(place, index);
-            }
             for DeviceAddress { address, prefix_len: _ } in &device.addresses {
                 machine.by_address.entry(*address).or_default().push(index);
             }
@@ -94,9 +95,9 @@ impl Machine {
         self.by_name.get(name).map(|index| &self.devices[*index])
     }
 
-    /// The 802.1Q device for `tag` on top of the device with this ifindex.
-    pub fn vlan_device(&self, ifindex: u32, tag: u16) -> Option<&Device> {
-        self.by_vlan.get(&(ifindex, tag)).map(|index| &self.devices[*index])
+    /// The device with this index.
+    pub fn device_at(&self, ifindex: u32) -> Option<&Device> {
+        self.by_ifindex.get(&ifindex).map(|index| &self.devices[*index])
     }
 
     /// The devices that have this address.

@@ -3,6 +3,7 @@
 //! Like the static checks, it goes on after a fault to find the others.
 
 mod interface;
+mod places;
 
 use std::collections::HashMap;
 
@@ -14,6 +15,7 @@ use super::{
     suggest::did_you_mean,
     validate::check_told_apart,
 };
+use crate::place::Topology;
 
 impl Config {
     /// Holds the configuration against `machine` and fills in what was left to it.
@@ -22,6 +24,7 @@ impl Config {
     /// Every device, address and VRF that is not there, and every address that is in the way of another.
     pub fn resolve(&self, machine: &Machine) -> Result<ResolvedConfig, ConfigError> {
         let mut report = Report::new(self.source());
+        let topology = Topology::of_machine(machine);
         let groups = self.resolve_groups(machine, &mut report);
         let upstreams = self.resolve_upstreams(machine, &mut report);
         let resolved: Vec<Option<ResolvedInterface>> = self
@@ -29,9 +32,10 @@ impl Config {
             .iter()
             .enumerate()
             .map(|(index, interface)| {
-                interface::client_facing(index, interface, &groups, machine, &mut report)
+                interface::client_facing(index, interface, &groups, machine, &topology, &mut report)
             })
             .collect();
+        places::apart(&self.interfaces, self.relay.xdp_mode, &topology, &mut report);
         self.check_shared_giaddrs(&resolved, &mut report);
 
         let mut warnings = self.warnings().to_vec();

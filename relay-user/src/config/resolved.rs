@@ -63,17 +63,19 @@ pub struct ResolvedUpstream {
 /// A client-facing interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedInterface {
-    /// The device the XDP program is attached to.
+    /// The device that the configuration names.
     pub name: String,
     /// Its index.
     pub ifindex: u32,
-    /// Its address, the source of frames toward clients.
+    /// Its address.
     pub mac: [u8; 6],
     /// Its MTU: bytes of IP packet.
     pub mtu: u32,
-    /// Tags of the clients' frames on it.
+    /// Tags of the clients' frames on it, as the configuration has them.
     pub vlan: VlanTags,
-    /// The device that has `address`: the port itself, or the 802.1Q device on top of it.
+    /// Whether it is the ports of that bridge.
+    pub members: bool,
+    /// The device that has `address`: that device itself, the 802.1Q device on top of it, the bridge above it.
     pub address_ifindex: u32,
     /// The VRF of that device; `None`: the main table.
     pub vrf: Option<Vrf>,

@@ -96,6 +96,9 @@ pub struct InterfaceStatus {
     pub name: String,
     /// The tags of its clients, `100` or `200.7`; `None`: untagged.
     pub vlan: Option<String>,
+    /// Where its requests are taken up.
+    #[serde(default)]
+    pub on: Vec<TakenUp>,
     /// Our address on the client subnet.
     pub address: Ipv4Addr,
     /// What requests carry as giaddr.
@@ -106,6 +109,28 @@ pub struct InterfaceStatus {
     pub relays: bool,
     /// Why they are not, or what is to be known about the interface.
     pub note: Option<String>,
+}
+
+/// A device on which the requests of an interface are taken up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenUp {
+    /// Its name, one of the ports.
+    pub device: String,
+    /// The tags of the frames there, `100` or `200.7`; `None`: untagged.
+    pub vlan: Option<String>,
+    /// Where XDP runs on it.
+    pub mode: PortMode,
+}
+
+impl fmt::Display for TakenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { device, vlan, mode } = self;
+        f.write_str(device)?;
+        if let Some(vlan) = vlan {
+            write!(f, " vlan {vlan}")?;
+        }
+        write!(f, ", {mode}")
+    }
 }
 
 /// A server group.

@@ -19,7 +19,7 @@ use crate::{
         leases::{ClientStats, StepRow},
         model::{
             Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus,
-            ServerPath, ServerStatus, Stats, Status, messages, reasons,
+            ServerPath, ServerStatus, Stats, Status, TakenUp, messages, reasons,
         },
     },
     fastpath::{Mode, counters::Reader},
@@ -193,30 +193,48 @@ impl Present {
                     PortStatus {
                         name: port.name.clone(),
                         ifindex: *ifindex,
-                        mode: match mode {
-                            Some(Mode::Native) => PortMode::Native,
-                            Some(Mode::Generic) => PortMode::Generic,
-                            None => PortMode::Off,
-                        },
+                        mode: port_mode(mode),
                         clients: port.clients,
                         servers: port.servers,
                         note: note.map(str::to_owned),
                     }
                 })
                 .collect(),
-            interfaces: interfaces(config, plan),
+            interfaces: interfaces(config, plan, paths),
             groups: groups(config, plan, machine, paths.is_fast()),
         }
     }
 }
 
-fn interfaces(config: &ResolvedConfig, plan: &Plan) -> Vec<InterfaceStatus> {
+fn port_mode(mode: Option<Mode>) -> PortMode {
+    match mode {
+        Some(Mode::Native) => PortMode::Native,
+        Some(Mode::Generic) => PortMode::Generic,
+        None => PortMode::Off,
+    }
+}
+
+/// Where an interface is taken up.
+fn taken_up(index: u32, plan: &Plan, paths: &Paths) -> Vec<TakenUp> {
+    let Some(placed) = plan.places.get(&index) else { return Vec::new() };
+    let ports = placed.ports.iter().filter_map(|ifindex| Some((ifindex, plan.ports.get(ifindex)?)));
+    ports
+        .map(|(ifindex, port)| TakenUp {
+            device: port.name.clone(),
+            vlan: placed.tags.outer.map(|_| placed.tags.to_string()),
+            mode: port_mode(paths.port_mode(*ifindex).0),
+        })
+        .collect()
+}
+
+fn interfaces(config: &ResolvedConfig, plan: &Plan, paths: &Paths) -> Vec<InterfaceStatus> {
     (1u32..)
         .zip(&config.interfaces)
         .map(|(index, interface)| InterfaceStatus {
             index,
             name: interface.name.clone(),
             vlan: interface.vlan.outer.map(|_| interface.vlan.to_string()),
+            on: taken_up(index, plan, paths),
             address: interface.address,
             giaddr: interface.giaddr,
             group: config.groups.get(interface.group).map_or_else(String::new, |group| group.name.clone()),

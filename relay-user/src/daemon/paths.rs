@@ -50,10 +50,11 @@ impl Paths {
         redirects: &Redirects,
     ) -> Result<Self, DaemonError> {
         let wanted = config.relay.fast_path;
+        let keys = plan::make(&config, machine, &|_| true).tables.ports.len();
         let (mut fast, note) = match wanted {
             FastPath::Off => (None, None),
-            FastPath::Require => (Some(Fast::load(&config)?), None),
-            FastPath::Prefer => match Fast::load(&config) {
+            FastPath::Require => (Some(Fast::load(&config, keys)?), None),
+            FastPath::Prefer => match Fast::load(&config, keys) {
                 Ok(fast) => (Some(fast), None),
                 Err(error) => {
                     tracing::warn!("going on without the fast path: {error}");
@@ -245,7 +246,8 @@ impl Paths {
 }
 
 impl Fast {
-    fn load(config: &ResolvedConfig) -> Result<Self, FastPathError> {
+    /// `keys`: ports and VLANs now, those of a bond's ports among them.
+    fn load(config: &ResolvedConfig, keys: usize) -> Result<Self, FastPathError> {
         let wanted: &[Mode] = match config.relay.xdp_mode {
             XdpMode::Auto => &[Mode::Native, Mode::Generic],
             XdpMode::Native => &[Mode::Native],
@@ -265,7 +267,7 @@ impl Fast {
         if let Some(error) = failure.filter(|_| modes.is_empty()) {
             return Err(error);
         }
-        let object = Object::load(sizes(config), Some(&config.relay.bpffs_dir))?;
+        let object = Object::load(sizes(config, keys), Some(&config.relay.bpffs_dir))?;
         Ok(Self { object, modes, attached: BTreeMap::new(), refused: BTreeMap::new() })
     }
 
@@ -288,13 +290,13 @@ fn asks_for_leases(config: &ResolvedConfig) -> bool {
 }
 
 /// Room for the configuration, and for addresses and ports that come while the daemon runs.
-fn sizes(config: &ResolvedConfig) -> Sizes {
+fn sizes(config: &ResolvedConfig, keys: usize) -> Sizes {
     let interfaces = config.interfaces.len() as u32;
     let servers: usize = config.groups.iter().map(|group| group.servers.len()).sum();
     Sizes {
         interfaces,
         groups: config.groups.len() as u32,
-        ports: 2 * (interfaces + servers as u32 + config.upstreams.len() as u32) + 64,
+        ports: 2 * (interfaces + servers as u32 + config.upstreams.len() as u32).max(keys as u32) + 64,
         addresses: 4 * (interfaces + servers as u32) + 4096,
         // Its identity, and its value with either flag, with and without sub-option 152.
         owners: 5 * interfaces,

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, net::IpAddr, net::Ipv4Addr};
 use rtnetlink::packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
-    link::{InfoData, InfoVlan, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage},
+    link::{
+        BondPortState, InfoBondPort, InfoBridge, InfoData, InfoPortData, InfoVlan, InfoVrf, LinkAttribute,
+        LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+    },
 };
 
 use super::request::{RequestError, Requests};
@@ -41,6 +44,10 @@ pub struct Link {
     pub kind: Option<String>,
     /// For a VLAN device: its parent and tag.
     pub vlan: Option<Vlan>,
+    /// For a bridge: its ports are in VLANs (`vlan_filtering`).
+    pub filters_vlans: bool,
+    /// For a port of a bond: it is in reserve, and what it receives is dropped (`IFLA_BOND_SLAVE_STATE`).
+    pub in_reserve: bool,
     /// For a VRF device: its routing table.
     pub vrf_table: Option<u32>,
 }
@@ -117,6 +124,7 @@ pub(super) fn link(message: &LinkMessage) -> Option<Link> {
     let mut mtu = None;
     let (mut mac, mut master, mut kind, mut vrf_table) = (None, None, None, None);
     let (mut parent, mut parent_elsewhere, mut tag_protocol, mut vlan_id) = (None, false, 0x8100, None);
+    let (mut filters_vlans, mut in_reserve) = (false, false);
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(value) => name = Some(value.clone()),
@@ -134,6 +142,12 @@ pub(super) fn link(message: &LinkMessage) -> Option<Link> {
                                 InfoVrf::TableId(table) => Some(*table),
                                 _ => None,
                             });
+                        }
+                        LinkInfo::Data(InfoData::Bridge(data)) => {
+                            filters_vlans = data.contains(&InfoBridge::VlanFiltering(true));
+                        }
+                        LinkInfo::PortData(InfoPortData::BondPort(data)) => {
+                            in_reserve = data.contains(&InfoBondPort::BondPortState(BondPortState::Backup));
                         }
                         LinkInfo::Data(InfoData::Vlan(data)) => {
                             for item in data {
@@ -165,6 +179,8 @@ pub(super) fn link(message: &LinkMessage) -> Option<Link> {
         master,
         kind,
         vlan,
+        filters_vlans,
+        in_reserve,
         vrf_table,
     })
 }

@@ -146,6 +146,8 @@ mod tests {
             master: None,
             kind: None,
             vlan: None,
+            filters_vlans: false,
+            in_reserve: false,
             vrf_table: None,
         };
         change(&mut link);

@@ -4,29 +4,35 @@
 use std::{collections::HashMap, net::Ipv4Addr};
 
 use crate::{
-    config::domain::VlanTags,
+    config::{XdpMode, resolved::ResolvedInterface},
     nexthop::{HostView, Link},
+    place::{Place, Topology, Wanted},
 };
 
-/// The devices by name, by VLAN and by address.
+/// The devices by name, by what they lie on and by address.
 pub(super) struct Lookup<'a> {
-    by_name: HashMap<&'a str, &'a Link>,
-    /// By the index of the device below, and the tag.
-    by_vlan: HashMap<(u32, u16), &'a Link>,
+    host: &'a HostView,
+    topology: Topology<'a>,
     /// In the order of their indexes.
     holders: HashMap<Ipv4Addr, Vec<&'a Link>>,
+    generic: bool,
+}
+
+/// Where an interface is now.
+pub(super) struct Found<'a> {
+    pub(super) place: Place,
+    /// By which replies leave.
+    pub(super) out: &'a Link,
+    /// What has the interface's address.
+    pub(super) holder: &'a Link,
+    /// Its Ethernet address: what clients send to, and what replies come from.
+    pub(super) mac: [u8; 6],
+    /// Octets of IP packet that get to the clients.
+    pub(super) mtu: u32,
 }
 
 impl<'a> Lookup<'a> {
-    pub(super) fn new(host: &'a HostView) -> Self {
-        let mut by_name = HashMap::new();
-        let mut by_vlan = HashMap::new();
-        for link in host.links.values() {
-            by_name.entry(&*link.name).or_insert(link);
-            if let Some(vlan) = link.vlan {
-                by_vlan.entry((vlan.parent, vlan.id)).or_insert(link);
-            }
-        }
+    pub(super) fn new(host: &'a HostView, mode: XdpMode) -> Self {
         let mut holders: HashMap<_, Vec<&Link>> = HashMap::new();
         for address in &host.addresses {
             if let Some(link) = host.links.get(&address.ifindex) {
@@ -36,24 +42,44 @@ impl<'a> Lookup<'a> {
         for links in holders.values_mut() {
             links.sort_unstable_by_key(|link| link.index);
         }
-        Self { by_name, by_vlan, holders }
+        Self { host, topology: Topology::of_host(host), holders, generic: mode == XdpMode::Generic }
     }
 
     /// The device with this name.
     pub(super) fn link(&self, name: &str) -> Option<&'a Link> {
-        self.by_name.get(name).copied()
+        self.host.links.get(&self.topology.by_name(name)?.index)
     }
 
-    /// The device that has `address` for the clients behind `port` with these tags: the 802.1Q device for them or the port
-    /// itself, as the configuration is resolved; else any. In other VRFs other devices may have the same address.
-    pub(super) fn holder(&self, port: Option<&Link>, vlan: VlanTags, address: Ipv4Addr) -> Option<&'a Link> {
+    /// The devices whose index a frame that came in by `port` may show to XDP.
+    pub(super) fn shown(&self, port: u32) -> Vec<u32> {
+        self.topology.shown(port)
+    }
+
+    /// Where an interface is.
+    ///
+    /// # Errors
+    /// Why it is nowhere, for an operator.
+    pub(super) fn find(&self, interface: &ResolvedInterface) -> Result<Found<'a>, String> {
+        let ResolvedInterface { name, vlan, members, address, .. } = interface;
+        let wanted = Wanted { name, vlan: *vlan, members: *members, generic: self.generic };
+        let place = self.topology.place(&wanted).map_err(|misplaced| misplaced.to_string())?;
+        let link = |index: u32| self.host.links.get(&index);
+        let out = link(place.out).ok_or_else(|| format!("there is no device {name}"))?;
+        let holder =
+            self.holder(&place, *address).ok_or_else(|| format!("no device has the address {address}"))?;
+        // The device that clients know us by; one that has the address far from them, as a loopback does, is not on their link.
+        let near = place.holders.contains(&holder.index) || place.far_holders.contains(&holder.index);
+        let own = if near { holder } else { out };
+        let mac = own.mac.or(out.mac).ok_or_else(|| format!("{name} is not an Ethernet device"))?;
+        Ok(Found { mtu: out.mtu.min(own.mtu), place, out, holder, mac })
+    }
+
+    /// The device that has `address` for the clients of a place, as the configuration is resolved; else any. In other VRFs
+    /// other devices may have the same address.
+    fn holder(&self, place: &Place, address: Ipv4Addr) -> Option<&'a Link> {
         let holders = self.holders.get(&address)?;
-        let own = |wanted: u32| holders.iter().find(|link| link.index == wanted).copied();
-        let first = || holders.first().copied();
-        let Some(port) = port else { return first() };
-        let mut tags = [vlan.outer, vlan.inner].into_iter().flatten();
-        let tagged =
-            tags.try_fold(port.index, |below, tag| self.by_vlan.get(&(below, tag)).map(|link| link.index));
-        tagged.and_then(own).or_else(|| own(port.index)).or_else(first)
+        let own = |wanted: &u32| holders.iter().find(|link| link.index == *wanted).copied();
+        let near = place.holders.iter().chain(&place.far_holders).find_map(own);
+        near.or_else(|| holders.first().copied())
     }
 }

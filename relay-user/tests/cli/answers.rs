@@ -7,7 +7,7 @@ use relay_user::control::{
     leases::{self, ClientStats, FindingRow, GroupWatch, LeaseRow, Leases, OfferRow, ServerWatch, Servers},
     model::{
         self, Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus,
-        ServerPath, ServerStatus, Stats, Status,
+        ServerPath, ServerStatus, Stats, Status, TakenUp,
     },
 };
 
@@ -74,6 +74,11 @@ pub(crate) fn status() -> Status {
                 index: 1,
                 name: "eth1".into(),
                 vlan: Some("200.7".into()),
+                on: vec![TakenUp {
+                    device: "eth1".into(),
+                    vlan: Some("200.7".into()),
+                    mode: PortMode::Generic,
+                }],
                 address: [192, 168, 60, 2].into(),
                 giaddr: [10, 255, 0, 1].into(),
                 group: "core".into(),
@@ -84,6 +89,7 @@ pub(crate) fn status() -> Status {
                 index: 2,
                 name: "eth1".into(),
                 vlan: None,
+                on: vec![],
                 address: [192, 168, 61, 2].into(),
                 giaddr: [192, 168, 61, 2].into(),
                 group: "core".into(),

@@ -5,10 +5,11 @@ use std::{fmt::Write as _, net::Ipv4Addr};
 use relay_user::config::{
     Machine,
     domain::{Numbering, Policy, VlanTags, Vss},
+    host::Device,
     resolved::{ResolvedInterface, ResolvedOption82, Vrf},
 };
 
-use crate::{FILE, FULL, GOOD, good, machine, says, with};
+use crate::{FILE, FULL, GOOD, device, good, machine, says, with};
 
 #[test]
 fn what_is_left_to_the_machine_is_filled_in() {
@@ -24,6 +25,7 @@ fn what_is_left_to_the_machine_is_filled_in() {
             mac: [2, 0, 0, 0, 0, 3],
             mtu: 1500,
             vlan: VlanTags { outer: Some(100), inner: None },
+            members: false,
             address_ifindex: 5,
             vrf: None,
             address: Ipv4Addr::new(192, 168, 70, 2),
@@ -73,6 +75,85 @@ fn the_address_of_a_qinq_interface_is_on_its_inner_device() {
     let resolved = good(&text).resolve(&machine()).expect("right");
     assert_eq!(resolved.interfaces[0].address, Ipv4Addr::new(192, 168, 80, 2));
     assert_eq!((resolved.interfaces[0].ifindex, resolved.interfaces[0].address_ifindex), (3, 6));
+}
+
+#[test]
+fn a_vlan_device_by_name_is_its_port_with_the_tag() {
+    let by_name = |name: &str, more: &str| {
+        let text = GOOD.replace("\"eth1\"", &format!("\"{name}\"")) + more;
+        let resolved = good(&text).resolve(&machine()).unwrap_or_else(|error| panic!("{error}"));
+        resolved.interfaces[0].clone()
+    };
+    let template = "option82.circuit_id = \"{name}|{vlan}|{outer}|{inner}\"\n";
+    let tagged = by_name("eth1.100", template);
+    assert_eq!((tagged.name.as_str(), tagged.vlan), ("eth1.100", VlanTags::default()));
+    assert_eq!((tagged.address, tagged.address_ifindex), (Ipv4Addr::new(192, 168, 70, 2), 5));
+    let circuit = |interface: ResolvedInterface| interface.option82.and_then(|option82| option82.circuit_id);
+    // The name as it is written, the tags as they are in the frames.
+    assert_eq!(circuit(tagged), Some(b"eth1.100|100|100|0".to_vec()));
+    let double = by_name("eth1.100", &format!("vlan = 7\n{template}"));
+    assert_eq!(double.address, Ipv4Addr::new(192, 168, 80, 2));
+    assert_eq!(circuit(double), Some(b"eth1.100|100.7|100|7".to_vec()));
+}
+
+#[test]
+fn two_names_for_the_same_frames_are_refused_with_both_names() {
+    let two = |first: &str, second: &str| {
+        format!("{GOOD}{first}\n[[interface]]\nserver_group = \"core\"\n{second}\n")
+    };
+    let same = two("vlan = 100", "name = \"eth1.100\"");
+    let said = good(&same).resolve(&machine()).expect_err("the same frames").to_string();
+    assert!(
+        said.ends_with(
+            ":10: interface[1].name: \"eth1.100\" stands for the same frames as interface[0], \"eth1\" vlan 100; remove one of \
+             the two"
+        ),
+        "{said}"
+    );
+    assert!(good(&two("", "name = \"eth1.100\"")).resolve(&machine()).is_ok());
+    assert!(
+        good(&two("vlan = 100\noption82.circuit_id = \"a\"", "name = \"eth1.100.7\""))
+            .resolve(&machine())
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_bridge_and_a_port_of_it_are_the_same_frames_twice() {
+    let bridge = Device { kind: Some("bridge".into()), ..device(20, "br0", &["192.168.90.2/24"]) };
+    let port = |index, name| Device { controller: Some(20), ..device(index, name, &[]) };
+    let tunnel = Device { kind: Some("vxlan".into()), ..port(23, "vxlan10") };
+    let machine = Machine::new("edge7", vec![bridge, port(21, "eth5"), port(22, "eth6"), tunnel]);
+    let of = |interfaces: &[&str]| {
+        let text: String = interfaces
+            .iter()
+            .map(|lines| {
+                format!(
+                    "[[interface]]\nserver_group = \"core\"\noption82.circuit_id = \"{{name}}\"\n{lines}\n"
+                )
+            })
+            .collect();
+        let group = "[[server_group]]\nname = \"core\"\nservers = [\"10.0.41.10\"]\n";
+        good(&format!("{group}{text}")).resolve(&machine).map_err(|error| error.to_string())
+    };
+    let both = of(&["name = \"br0\"", "name = \"eth5\""]).expect_err("twice");
+    assert!(
+        both.ends_with(
+            "interface[1].name: \"eth5\" is a port of interface[0], \"br0\": its requests would be relayed twice; name the \
+             bridge, or its ports"
+        ),
+        "{both}"
+    );
+    let members = of(&["name = \"br0\"\nmembers = true", "name = \"eth5\""]).expect_err("twice");
+    assert!(members.contains("\"eth5\" stands for the same frames as interface[0], \"br0\""), "{members}");
+    assert!(of(&["name = \"br0\"\nmembers = true"]).is_ok());
+    let ports = of(&["name = \"eth5\"", "name = \"eth6\""]).expect("each its own circuit-id");
+    assert!(ports.interfaces.iter().all(|interface| interface.address_ifindex == 20), "{ports:?}");
+    let no_bridge = of(&["name = \"eth5\"\nmembers = true"]).expect_err("not a bridge");
+    assert!(
+        no_bridge.contains("\"eth5\" is no bridge, and members = true is about the ports of one"),
+        "{no_bridge}"
+    );
 }
 
 #[test]

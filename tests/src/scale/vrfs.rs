@@ -200,7 +200,9 @@ impl Description {
             mac: link.mac,
             mtu: link.mtu,
             addresses: held.into_iter().collect(),
-            vlan: link.vlan.map(|vlan| (vlan.parent, vlan.id)),
+            kind: link.kind.clone(),
+            vlan: link.vlan,
+            filters_vlans: link.filters_vlans,
             controller: link.master,
             vrf_table: link.vrf_table,
         });
@@ -222,6 +224,8 @@ fn link(index: u32, name: &str) -> Link {
         master: None,
         kind: None,
         vlan: None,
+        filters_vlans: false,
+        in_reserve: false,
         vrf_table: None,
     }
 }

@@ -12,12 +12,15 @@ use rtnetlink::{
     packet_route::{
         AddressFamily, RouteNetlinkMessage,
         address::{AddressAttribute, AddressMessage},
-        link::{InfoData, InfoVlan, InfoVrf, LinkAttribute, LinkInfo, LinkLayerType, LinkMessage},
+        link::{
+            InfoBridge, InfoData, InfoVlan, InfoVrf, LinkAttribute, LinkInfo, LinkLayerType, LinkMessage,
+        },
     },
     sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE},
 };
 
 use super::{Device, DeviceAddress, Machine};
+use crate::nexthop::Vlan;
 
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 /// The kernel marks a dump during which something changed; it is then taken again, this often at most.
@@ -128,12 +131,14 @@ fn device(message: RouteNetlinkMessage) -> Option<Device> {
         mac: None,
         mtu: 0,
         addresses: Vec::new(),
+        kind: None,
         vlan: None,
+        filters_vlans: false,
         controller: None,
         vrf_table: None,
     };
     let ethernet = link.header.link_layer_type == LinkLayerType::Ether;
-    let (mut below, mut below_is_here, mut tag) = (None, true, None);
+    let (mut below, mut below_is_here, mut tag, mut protocol) = (None, true, None, 0x8100);
     for attribute in link.attributes {
         match attribute {
             LinkAttribute::IfName(name) => device.name = name,
@@ -145,7 +150,19 @@ fn device(message: RouteNetlinkMessage) -> Option<Device> {
             LinkAttribute::LinkInfo(infos) => {
                 for info in infos {
                     match info {
-                        LinkInfo::Data(InfoData::Vlan(data)) => tag = data.into_iter().find_map(vlan_tag),
+                        LinkInfo::Kind(kind) => device.kind = Some(kind.to_string()),
+                        LinkInfo::Data(InfoData::Vlan(data)) => {
+                            for info in data {
+                                match info {
+                                    InfoVlan::Id(id) => tag = Some(id),
+                                    InfoVlan::Protocol(of_tag) => protocol = u16::from(of_tag),
+                                    _ => {}
+                                }
+                            }
+                        }
+                        LinkInfo::Data(InfoData::Bridge(data)) => {
+                            device.filters_vlans = data.contains(&InfoBridge::VlanFiltering(true));
+                        }
                         LinkInfo::Data(InfoData::Vrf(data)) => {
                             device.vrf_table = data.into_iter().find_map(vrf_table);
                         }
@@ -156,15 +173,8 @@ fn device(message: RouteNetlinkMessage) -> Option<Device> {
             _ => {}
         }
     }
-    device.vlan = below.filter(|_| below_is_here).zip(tag);
+    device.vlan = below.filter(|_| below_is_here).zip(tag).map(|(parent, id)| Vlan { parent, protocol, id });
     (!device.name.is_empty()).then_some(device)
-}
-
-fn vlan_tag(info: InfoVlan) -> Option<u16> {
-    match info {
-        InfoVlan::Id(tag) => Some(tag),
-        _ => None,
-    }
 }
 
 fn vrf_table(info: InfoVrf) -> Option<u32> {
@@ -212,7 +222,10 @@ mod tests {
         let vlan = || LinkAttribute::LinkInfo(vec![LinkInfo::Data(InfoData::Vlan(vec![InfoVlan::Id(100)]))]);
         let read = device(link(5, "eth1.100", vec![LinkAttribute::Link(3), vlan()])).expect("a device");
         assert_eq!((read.name.as_str(), read.ifindex, read.mtu), ("eth1.100", 5, 1400));
-        assert_eq!((read.mac, read.vlan), (Some([2, 0, 0, 0, 0, 1]), Some((3, 100))));
+        assert_eq!(
+            (read.mac, read.vlan),
+            (Some([2, 0, 0, 0, 0, 1]), Some(Vlan { parent: 3, protocol: 0x8100, id: 100 }))
+        );
 
         // The index is one of another namespace: it says nothing here.
         let moved = vec![LinkAttribute::Link(3), LinkAttribute::LinkNetNsId(0), vlan()];

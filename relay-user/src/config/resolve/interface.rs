@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::{
     super::{
-        domain::{Identifier, Interface, Option82, VlanTags},
+        domain::{Identifier, Interface, Option82},
         error::Report,
         host::{Device, DeviceAddress, Machine},
         resolved::{ResolvedGroup, ResolvedInterface, ResolvedOption82},
@@ -12,6 +12,7 @@ use super::{
     },
     existing, vrf,
 };
+use crate::place::{Place, Topology, Wanted};
 
 /// The length of option 82 is one byte.
 const MAX_OPTION: usize = 255;
@@ -22,6 +23,7 @@ pub(super) fn client_facing(
     interface: &Interface,
     groups: &[ResolvedGroup],
     machine: &Machine,
+    topology: &Topology<'_>,
     report: &mut Report<'_>,
 ) -> Option<ResolvedInterface> {
     let key = |name: &str| format!("interface[{index}].{name}");
@@ -34,20 +36,27 @@ pub(super) fn client_facing(
         );
         return None;
     };
-
-    let holder = holder(device, interface.vlan, machine);
-    let (own, address_ifindex) = match interface.address {
-        Some(address) => given_address(&key("address"), address, device, holder, machine, report)?,
-        None => first_address(&key("name"), device, holder, report)?,
+    let place = match topology.place(&wanted(interface)) {
+        Ok(place) => place,
+        Err(misplaced) => {
+            report.error(&key("name"), misplaced.to_string(), misplaced.remedy());
+            return None;
+        }
     };
+
+    let holders = Holders::of(&place, machine)?;
+    let own = match interface.address {
+        Some(address) => holders.given(&key("address"), address, machine, report)?,
+        None => holders.first(&key("name"), report)?,
+    };
+    let (own, holder) = own;
     let giaddr = interface.giaddr.unwrap_or(own.address);
     if giaddr != own.address {
         check_giaddr(&key("giaddr"), giaddr, own.address, groups.get(interface.group), machine, report)?;
     }
     let option82 = match &interface.option82 {
         Some(option82) => {
-            let context =
-                Context { name: &device.name, vlan: interface.vlan, mac, hostname: machine.hostname() };
+            let context = Context { name: &device.name, vlan: place.tags, mac, hostname: machine.hostname() };
             let option82 = relay_information(option82, giaddr != own.address, &context);
             check_option82(&key("option82"), &option82, report)?;
             Some(option82)
@@ -68,7 +77,8 @@ pub(super) fn client_facing(
         mac,
         mtu: device.mtu,
         vlan: interface.vlan,
-        address_ifindex,
+        members: interface.members,
+        address_ifindex: holder.ifindex,
         vrf: machine.vrf_of(holder).and_then(vrf),
         address: own.address,
         prefix_len: own.prefix_len,
@@ -81,67 +91,75 @@ pub(super) fn client_facing(
     })
 }
 
-/// The device that would have our address: the 802.1Q device for these tags where there is one. Frames need none, so
-/// without one it is the port itself.
-fn holder<'m>(port: &'m Device, vlan: VlanTags, machine: &'m Machine) -> &'m Device {
-    let tags = [vlan.outer, vlan.inner].into_iter().flatten();
-    tags.into_iter().try_fold(port, |below, tag| machine.vlan_device(below.ifindex, tag)).unwrap_or(port)
+/// Where the interface is to be, as far as its address goes: that does not depend on the mode of XDP.
+pub(super) fn wanted(interface: &Interface) -> Wanted<'_> {
+    let Interface { name, vlan, members, .. } = interface;
+    Wanted { name, vlan: *vlan, members: *members, generic: false }
 }
 
-/// The addresses an interface may have, with the device each is on: those of the holder, then those of the port.
-fn candidates<'m>(port: &'m Device, holder: &'m Device) -> impl Iterator<Item = (DeviceAddress, u32)> {
-    let port_too = (holder.ifindex != port.ifindex).then_some(port);
-    [holder]
-        .into_iter()
-        .chain(port_too)
-        .flat_map(|device| device.addresses.iter().map(|address| (*address, device.ifindex)))
+/// The devices that may have our address on a client subnet.
+struct Holders<'m> {
+    /// The clients' own device.
+    nearest: &'m Device,
+    /// It, and what is as good.
+    near: Vec<&'m Device>,
+    /// Only for an address that the configuration names.
+    far: Vec<&'m Device>,
 }
 
-fn first_address(
-    key: &str,
-    port: &Device,
-    holder: &Device,
-    report: &mut Report<'_>,
-) -> Option<(DeviceAddress, u32)> {
-    let first = candidates(port, holder).next();
-    if first.is_none() {
-        report.error(
-            key,
-            format!("\"{}\" has no IPv4 address", holder.name),
-            format!(
-                "give it the relay's address on the client subnet: ip address add 192.0.2.1/24 dev {}",
-                holder.name
-            ),
-        );
+impl<'m> Holders<'m> {
+    fn of(place: &Place, machine: &'m Machine) -> Option<Self> {
+        let devices =
+            |indexes: &[u32]| indexes.iter().filter_map(|index| machine.device_at(*index)).collect();
+        let near: Vec<&Device> = devices(&place.holders);
+        Some(Self { nearest: near.first()?, near, far: devices(&place.far_holders) })
     }
-    first
-}
 
-fn given_address(
-    key: &str,
-    address: Ipv4Addr,
-    port: &Device,
-    holder: &Device,
-    machine: &Machine,
-    report: &mut Report<'_>,
-) -> Option<(DeviceAddress, u32)> {
-    let found = candidates(port, holder).find(|(candidate, _)| candidate.address == address);
-    if found.is_none() {
-        let elsewhere = machine.devices_with(address).next();
-        let message = match elsewhere {
-            Some(device) => {
-                format!("{address} is an address of \"{}\", not of \"{}\"", device.name, holder.name)
-            }
-            None => format!("{address} is not an address of \"{}\"", holder.name),
-        };
-        let has: Vec<String> = candidates(port, holder).map(|(own, _)| own.address.to_string()).collect();
-        let remedy = match has.as_slice() {
-            [] => format!("\"{}\" has none: add it with ip address add {address}/24 dev {0}", holder.name),
-            _ => format!("\"{}\" has: {}", holder.name, has.join(", ")),
-        };
-        report.error(key, message, remedy);
+    fn addresses<'d>(devices: &'d [&'m Device]) -> impl Iterator<Item = (DeviceAddress, &'m Device)> + 'd {
+        devices.iter().flat_map(|device| device.addresses.iter().map(|address| (*address, *device)))
     }
-    found
+
+    fn first(&self, key: &str, report: &mut Report<'_>) -> Option<(DeviceAddress, &'m Device)> {
+        let first = Self::addresses(&self.near).next();
+        if first.is_none() {
+            let name = &self.nearest.name;
+            report.error(
+                key,
+                format!("\"{name}\" has no IPv4 address"),
+                format!(
+                    "give it the relay's address on the client subnet: ip address add 192.0.2.1/24 dev {name}"
+                ),
+            );
+        }
+        first
+    }
+
+    fn given(
+        &self,
+        key: &str,
+        address: Ipv4Addr,
+        machine: &Machine,
+        report: &mut Report<'_>,
+    ) -> Option<(DeviceAddress, &'m Device)> {
+        let mut all = Self::addresses(&self.near).chain(Self::addresses(&self.far));
+        let found = all.find(|(candidate, _)| candidate.address == address);
+        if found.is_none() {
+            let name = &self.nearest.name;
+            let elsewhere = machine.devices_with(address).next();
+            let message = match elsewhere {
+                Some(device) => format!("{address} is an address of \"{}\", not of \"{name}\"", device.name),
+                None => format!("{address} is not an address of \"{name}\""),
+            };
+            let has: Vec<String> =
+                Self::addresses(&self.near).map(|(own, _)| own.address.to_string()).collect();
+            let remedy = match has.as_slice() {
+                [] => format!("\"{name}\" has none: add it with ip address add {address}/24 dev {name}"),
+                _ => format!("\"{name}\" has: {}", has.join(", ")),
+            };
+            report.error(key, message, remedy);
+        }
+        found
+    }
 }
 
 /// Replies come to giaddr, so it must be ours; where the servers are in a VRF, in that one.

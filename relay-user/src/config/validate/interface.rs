@@ -30,6 +30,7 @@ pub(super) fn client_facing(
     let file::Interface {
         name,
         vlan,
+        members,
         server_group,
         address: own,
         giaddr,
@@ -42,6 +43,7 @@ pub(super) fn client_facing(
     Interface {
         name: device(&key("name"), name, "the interface", report),
         vlan: tags(&key("vlan"), vlan, report),
+        members: members.unwrap_or(false),
         group: group(&key("server_group"), server_group.as_deref(), groups, report),
         address: own.and_then(|text| address(&key("address"), &text, report)),
         giaddr: giaddr.and_then(|text| address(&key("giaddr"), &text, report)),
