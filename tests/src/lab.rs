@@ -19,6 +19,7 @@ pub mod process;
 pub mod published;
 pub mod relay;
 pub mod scenario;
+pub mod segment;
 pub mod topology;
 pub mod wait;
 

@@ -6,5 +6,6 @@
 
 pub mod daemon;
 pub mod seed;
+pub mod stacked;
 pub mod vrfs;
 pub mod vss;

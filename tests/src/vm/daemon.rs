@@ -1,20 +1,14 @@
 //! The daemon with any configuration: the test writes the groups and interfaces, the places of its files are filled in.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nix::sys::signal::Signal;
-use relay_user::control::model::Stats;
+use relay_user::control::model::{Stats, Status};
 use tempfile::TempDir;
 
 use crate::lab::{Namespace, Proc};
-use crate::subject::{Mode, binary, stats};
-
-/// How long start-up may take under emulation, its self-tests included.
-const DEADLINE: Duration = Duration::from_secs(120);
+use crate::subject::{DEADLINE, Files, Mode, run, stats, status};
 
 /// A daemon that relays.
 pub struct Daemon {
@@ -29,32 +23,12 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it in a mode, and returns when it is ready.
     pub fn start(host: &Namespace, mode: Mode, rest: &str) -> Result<Self> {
-        let settings = match mode {
-            Mode::Off => "fast_path = \"off\"",
-            Mode::Generic => "fast_path = \"require\"\nxdp_mode = \"generic\"",
-            Mode::Native => "fast_path = \"require\"\nxdp_mode = \"native\"",
-        };
-        Self::with(host, settings, rest)
+        Self::with(host, mode.settings(), rest)
     }
 
     /// Starts it with lines for the table `relay`, and with `rest` behind it.
     pub fn with(host: &Namespace, relay: &str, rest: &str) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("xdp-dhcrelay-").tempdir()?;
-        let bpffs = tempfile::Builder::new()
-            .prefix("xdp-dhcrelay-test-")
-            .tempdir_in("/sys/fs/bpf")
-            .context("a directory on the BPF filesystem (mount -t bpf bpf /sys/fs/bpf)")?;
-        let socket = directory.path().join("control.sock");
-        let place = |path: &Path| toml::Value::String(path.display().to_string());
-        let mut text = format!("[relay]\n{relay}\n");
-        for (key, path) in
-            [("state_dir", directory.path()), ("bpffs_dir", bpffs.path()), ("control_socket", &socket)]
-        {
-            writeln!(text, "{key} = {}", place(path))?;
-        }
-        text.push_str(rest);
-        let file = directory.path().join("xdp-dhcrelay.toml");
-        std::fs::write(&file, text)?;
+        let Files { directory, bpffs, file, socket } = Files::write(relay, rest)?;
         let process = run(host, &file)?;
         Ok(Self { process, host: host.clone(), file, socket, _places: [directory, bpffs] })
     }
@@ -81,12 +55,9 @@ impl Daemon {
     pub fn stats(&self) -> Result<Stats> {
         stats(&self.socket)
     }
-}
 
-fn run(host: &Namespace, file: &Path) -> Result<Proc> {
-    let mut command = Command::new(binary()?);
-    command.arg("run").arg("--config").arg(file);
-    let process = host.spawn(command)?;
-    process.wait_for_line("ready", DEADLINE)?;
-    Ok(process)
+    /// How it stands.
+    pub fn status(&self) -> Result<Status> {
+        status(&self.socket)
+    }
 }
