@@ -4,7 +4,10 @@
 use aya_ebpf::{
     EbpfContext as _,
     bindings::xdp_action::{XDP_ABORTED, XDP_TX},
-    helpers::{bpf_ktime_get_ns, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, generated::bpf_xdp_store_bytes},
+    helpers::{
+        bpf_get_prandom_u32, bpf_ktime_get_ns, bpf_xdp_adjust_head, bpf_xdp_adjust_tail,
+        generated::bpf_xdp_store_bytes,
+    },
     programs::XdpContext,
 };
 
@@ -12,6 +15,8 @@ use crate::maps::{NEXT, POSITION, ROOM, TEMPLATE, TURN, Template};
 
 /// Offset of the transaction identifier in an untagged frame without IP options.
 pub(crate) const XID: usize = 14 + 20 + 8 + 4;
+/// Offset of the hardware address, likewise.
+const CHADDR: usize = 14 + 20 + 8 + 28;
 /// Offset of octets of the frame that no relay looks at: the end of `chaddr` behind an Ethernet address.
 pub(crate) const COMPLEMENT: usize = 14 + 20 + 8 + 36;
 
@@ -27,6 +32,14 @@ pub(crate) fn again(ctx: &XdpContext) -> u32 {
 #[inline(always)]
 pub(crate) fn again_live(ctx: &XdpContext) -> u32 {
     if restored(ctx).is_none() {
+        return XDP_ABORTED;
+    }
+    next(ctx)
+}
+
+#[inline(always)]
+pub(crate) fn flood(ctx: &XdpContext) -> u32 {
+    if restored(ctx).is_none() || disguise(ctx).is_none() {
         return XDP_ABORTED;
     }
     next(ctx)
@@ -102,6 +115,23 @@ fn restore(ctx: &XdpContext, template: &Template) -> Option<()> {
     let octets = template.frame.as_ptr().cast_mut().cast();
     // SAFETY: `len` octets of the template exist, and the helper compares with the packet's end.
     (unsafe { bpf_xdp_store_bytes(ctx.as_ptr().cast(), 0, octets, len as u32) } == 0).then_some(())
+}
+
+/// Gives the message another transaction identifier and hardware address; it has no UDP checksum.
+#[inline(always)]
+fn disguise(ctx: &XdpContext) -> Option<()> {
+    let start = ctx.data();
+    if start + CHADDR + 6 > ctx.data_end() {
+        return None;
+    }
+    // SAFETY: the helper has no preconditions.
+    let (xid, chaddr) = unsafe { (bpf_get_prandom_u32(), bpf_get_prandom_u32()) };
+    // SAFETY: the ends of both were compared with data_end.
+    unsafe {
+        ((start + XID) as *mut u32).write_unaligned(xid);
+        ((start + CHADDR + 2) as *mut u32).write_unaligned(chaddr);
+    }
+    Some(())
 }
 
 /// Writes the time into the transaction identifier, and its complement where nobody looks: together they add nothing

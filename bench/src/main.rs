@@ -16,6 +16,7 @@ mod page;
 mod placement;
 mod rig;
 mod scale;
+mod snoop;
 mod storm;
 mod throughput;
 mod tools;
@@ -59,6 +60,8 @@ enum Section {
     Storm,
     /// A flood of broken frames on one port, clients on another
     Flood,
+    /// The client table: messages a second, memory, time to load, and a flood while bound clients renew
+    Snoop,
     /// What the measured cost means at the speed of real links
     Model,
 }
@@ -72,6 +75,7 @@ impl Section {
             Self::Scale => ("scale", "Scale", scale::run()?),
             Self::Storm => ("storm", "Storm", storm::run()?),
             Self::Flood => ("flood", "Flood", flood::run()?),
+            Self::Snoop => ("snoop", "The client table", snoop::run()?),
             Self::Model => ("model", "A model of the real thing", model::run()?),
             Self::Latency => ("latency", "Latency and CPU time", latency::run(options.repeats)?),
         })

@@ -1,13 +1,20 @@
 //! The relay that is measured, as a user starts it: the release binary, a configuration file, the running daemon.
 
-use std::{net::Ipv4Addr, path::PathBuf, process::Command, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use aya::programs::{ProgramFd, loaded_programs};
+use nix::sys::signal::Signal;
 use relay_tests::{
     lab::{Namespace, Proc},
     subject::{Mode, stats},
 };
+use tempfile::TempDir;
 
 /// How long start-up may take, self-tests and thousands of interfaces included.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -56,7 +63,10 @@ fn head(mode: Mode, directory: &str, bpffs: &str) -> String {
 /// A running relay. It ends, and takes its files and pins along, with the value.
 pub(crate) struct Ours {
     pub(crate) process: Proc,
-    socket: PathBuf,
+    pub(crate) socket: PathBuf,
+    file: PathBuf,
+    /// What it stores outlives the process: the next one finds it.
+    _places: [TempDir; 2],
 }
 
 impl Ours {
@@ -79,14 +89,16 @@ impl Ours {
         let text = head(mode, &directory.path().to_string_lossy(), &bpffs.path().to_string_lossy());
         let file = directory.path().join("xdp-dhcrelay.toml");
         std::fs::write(&file, text + configuration)?;
-        let mut command = Command::new(binary()?);
-        command.arg("run").arg("--config").arg(&file);
         let socket = directory.path().join("control.sock");
-        let mut process = host.spawn(command)?;
-        process.keep(directory);
-        process.keep(bpffs);
-        process.wait_for_line("ready", DEADLINE)?;
-        Ok(Self { process, socket })
+        Ok(Self { process: ready(host, &file)?, socket, file, _places: [directory, bpffs] })
+    }
+
+    /// Ends it, and starts it again with what it has stored.
+    pub(crate) fn again(&mut self, host: &Namespace) -> Result<()> {
+        self.process.signal(Signal::SIGTERM)?;
+        self.process.wait(DEADLINE)?;
+        self.process = ready(host, &self.file)?;
+        Ok(())
     }
 
     /// Frames that the fast path has not relayed so far, whatever the reason.
@@ -99,6 +111,14 @@ impl Ours {
             .map(|count| count.fast)
             .sum())
     }
+}
+
+fn ready(host: &Namespace, file: &Path) -> Result<Proc> {
+    let mut command = Command::new(binary()?);
+    command.arg("run").arg("--config").arg(file);
+    let process = host.spawn(command)?;
+    process.wait_for_line("ready", DEADLINE)?;
+    Ok(process)
 }
 
 /// The program on a device, and the egress program that shares its maps.

@@ -11,8 +11,8 @@ const HEAD: &str = "# Numbers\n\n\
     network card: the figures say what the relay costs, not what a card can carry.\n\n";
 
 /// Where the section stands in the page.
-pub(crate) const ORDER: [&str; 8] =
-    ["cost", "floor", "throughput", "latency", "scale", "storm", "flood", "model"];
+pub(crate) const ORDER: [&str; 9] =
+    ["cost", "floor", "throughput", "latency", "scale", "storm", "flood", "snoop", "model"];
 
 /// Replaces one section, or adds it.
 pub(crate) fn write(name: &str, title: &str, text: &str) -> Result<()> {

@@ -23,11 +23,12 @@ pub(crate) const STAMP: usize = 14 + 20 + 8 + 4;
 /// Offset of its complement, behind the Ethernet address in `chaddr`: together they add nothing to the UDP checksum.
 pub(crate) const STAMP_COMPLEMENT: usize = 14 + 20 + 8 + 36;
 
-const PROGRAMS: [&str; 9] = [
+const PROGRAMS: [&str; 10] = [
     "empty",
     "again",
     "direct",
     "again_live",
+    "flood",
     "generate",
     "generate_stamped",
     "floor_one",
@@ -178,6 +179,14 @@ impl Tools {
         let result = program.test_run(options)?;
         let spent = cpu_time()?.saturating_sub(start);
         Ok((Action::of(result.return_value)?, spent))
+    }
+
+    /// Runs the program that was set next over one frame, as cheaply as a system call allows.
+    pub(crate) fn feed(&self, frame: &[u8], device: u32) -> Result<Action> {
+        let context = context(frame, device)?;
+        let options =
+            TestRunOptions { data_in: Some(frame), ctx_in: Some(&context), ..TestRunOptions::default() };
+        Action::of(self.xdp("direct")?.test_run(options)?.return_value)
     }
 
     /// Runs a program on live frames, as if they came in on `device`.

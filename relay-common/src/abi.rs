@@ -336,8 +336,10 @@ pub struct Counters {
     pub swapped_secs: u64,
     /// Requests that went to the server of the lease alone.
     pub to_holder: u64,
-    /// Messages that the client table did not hear of, because the daemon did not keep up.
+    /// Messages other than DISCOVERs that the client table did not hear of, because the daemon did not keep up.
     pub events_lost: u64,
+    /// DISCOVERs, likewise: no lease depends on them.
+    pub discovers_lost: u64,
 }
 
 /// The slot of [`Counters::requests`] and [`Counters::replies`] for a message type.

@@ -69,6 +69,12 @@ pub(crate) fn punt_lost(interface: u32) {
 
 /// The daemon did not take an event in time.
 #[inline(always)]
-pub(crate) fn event_lost() {
-    with(0, |counters| counters.events_lost += 1);
+pub(crate) fn event_lost(discover: bool) {
+    with(0, |counters| {
+        if discover {
+            counters.discovers_lost += 1;
+        } else {
+            counters.events_lost += 1;
+        }
+    });
 }

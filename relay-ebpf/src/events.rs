@@ -60,9 +60,10 @@ pub(crate) extern "C" fn passed(ctx: *mut xdp_md) -> u32 {
 /// One record, whichever ring it is in: filled by the same code, which is long and needs much of the stack.
 #[inline(always)]
 fn record(frame: &XdpFrame, seen: &Seen, path: u8) {
-    let reserved = if seen.message == DISCOVER { DISCOVERS.reserve(0) } else { EVENTS.reserve(0) };
+    let discover = seen.message == DISCOVER;
+    let reserved = if discover { DISCOVERS.reserve(0) } else { EVENTS.reserve(0) };
     let Some(mut record) = reserved else {
-        counters::event_lost();
+        counters::event_lost(discover);
         return;
     };
     // SAFETY: the helper has no conditions.

@@ -76,7 +76,7 @@ pub(crate) static AGENT_OWNERS: HashMap<AgentKey, AgentOwner, 256> = HashMap::ne
 #[btf_map]
 pub(crate) static NOTES: PerCpuArray<Notes, 1> = PerCpuArray::new();
 
-/// Counters by interface. 688 octets each and per CPU. Pinned.
+/// Counters by interface. 696 octets each and per CPU. Pinned.
 #[btf_map(name = "counters")]
 pub(crate) static COUNTERS: PerCpuArray<Counters, 64> = PerCpuArray::new();
 

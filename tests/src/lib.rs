@@ -11,6 +11,7 @@ pub mod host;
 pub mod kernel;
 pub mod oracle;
 pub mod pinned;
+pub mod routed;
 pub mod rules;
 pub mod scale;
 pub mod subject;

@@ -49,6 +49,7 @@ fn client_table(stats: &ClientStats) -> String {
         suspicious,
         limit_reached,
         events_lost,
+        discovers_lost,
         events_unreadable,
         stored,
         store_error,
@@ -59,7 +60,7 @@ fn client_table(stats: &ClientStats) -> String {
     } = stats;
     let mut text = format!(
         "Clients: {clients} of at most {clients_max}, {bound} bound; {limit_reached} times there was no room for one\n\
-         Messages looked at: {messages}, lost {events_lost}, unreadable {events_unreadable}; {stored} changes stored\n"
+         Messages looked at: {messages}, lost {events_lost} and {discovers_lost} DISCOVERs, unreadable {events_unreadable}; {stored} changes stored\n"
     );
     let others: Vec<String> = ignored
         .iter()

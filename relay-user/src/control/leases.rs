@@ -175,8 +175,11 @@ pub struct ClientStats {
     pub suspicious: u64,
     /// Clients' messages that made no entry because the table is as large as it may become.
     pub limit_reached: u64,
-    /// Messages that the table did not learn of, because it did not keep up.
+    /// Messages other than DISCOVERs that the table did not learn of, because it did not keep up.
     pub events_lost: u64,
+    /// DISCOVERs that it did not learn of: in a flood, those come last.
+    #[serde(default)]
+    pub discovers_lost: u64,
     /// Records of another version of the program.
     pub events_unreadable: u64,
     /// Changes that were written to the store.

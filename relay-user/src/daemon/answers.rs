@@ -120,7 +120,11 @@ impl Answers {
             receive_drops: self.state.receive_drops.load(Ordering::Relaxed),
             punts: self.state.punts.load(Ordering::Relaxed),
             punts_lost,
-            clients: ClientStats { events_lost: clients.events_lost + nobody.fast.events_lost, ..clients },
+            clients: ClientStats {
+                events_lost: clients.events_lost + nobody.fast.events_lost,
+                discovers_lost: clients.discovers_lost + nobody.fast.discovers_lost,
+                ..clients
+            },
         })
     }
 

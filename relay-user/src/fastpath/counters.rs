@@ -38,5 +38,6 @@ pub fn add(mut sum: Counters, more: &Counters) -> Counters {
     sum.swapped_secs += more.swapped_secs;
     sum.to_holder += more.to_holder;
     sum.events_lost += more.events_lost;
+    sum.discovers_lost += more.discovers_lost;
     sum
 }

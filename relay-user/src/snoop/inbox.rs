@@ -58,7 +58,17 @@ impl Waker {
 pub struct Inbox {
     waiting: Mutex<Waiting>,
     waker: OnceLock<Waker>,
-    lost: AtomicU64,
+    others_lost: AtomicU64,
+    discovers_lost: AtomicU64,
+}
+
+/// Records that there was no room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Of DISCOVERs.
+    pub discovers: u64,
+    /// Of everything else.
+    pub others: u64,
 }
 
 #[derive(Debug, Default)]
@@ -78,12 +88,12 @@ impl Inbox {
     pub fn push(&self, event: Event) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let first = waiting.discovers.is_empty() && waiting.others.is_empty();
-        let (queue, room) = match event.message {
-            DISCOVER => (&mut waiting.discovers, DISCOVER_ROOM),
-            _ => (&mut waiting.others, ROOM),
+        let (queue, room, lost) = match event.message {
+            DISCOVER => (&mut waiting.discovers, DISCOVER_ROOM, &self.discovers_lost),
+            _ => (&mut waiting.others, ROOM, &self.others_lost),
         };
         if queue.len() >= room {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
         queue.push(event);
@@ -103,8 +113,11 @@ impl Inbox {
     }
 
     /// Records that there was no room for.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+    pub fn lost(&self) -> Lost {
+        Lost {
+            discovers: self.discovers_lost.load(Ordering::Relaxed),
+            others: self.others_lost.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -121,7 +134,7 @@ mod tests {
             inbox.push(Event { message: DISCOVER, timestamp, ..Event::zeroed() });
         }
         inbox.push(Event { message: 5, timestamp: 7, ..Event::zeroed() });
-        assert_eq!(inbox.lost(), DISCOVER_ROOM as u64);
+        assert_eq!(inbox.lost(), Lost { discovers: DISCOVER_ROOM as u64, others: 0 });
         let mut taken = Vec::new();
         inbox.take(&mut taken);
         assert_eq!(taken.len(), DISCOVER_ROOM + 1);

@@ -99,8 +99,10 @@ impl Storage {
         let failed = |source: io::Error| StoreError::File { path: path.clone(), source };
         fs::create_dir_all(&self.directory).map_err(failed)?;
         let clocks = Clocks::now().map_err(failed)?;
+        let begin = Instant::now();
         let (store, found) = Store::open(&path, &clocks)?;
-        adopt(found, table, labels, clocks.boot, actions);
+        let (leases, left_out) = adopt(found, table, labels, clocks.boot, actions);
+        tracing::info!(leases, left_out, took = ?begin.elapsed(), "stored leases taken over");
         Writer::start(store, clocks)
     }
 
@@ -131,7 +133,14 @@ impl Storage {
     }
 }
 
-fn adopt(found: Found, table: &mut Table, labels: &Labels, now: BootTime, actions: &mut Vec<Action>) {
+/// Takes stored leases into the table; how many, and how many not.
+fn adopt(
+    found: Found,
+    table: &mut Table,
+    labels: &Labels,
+    now: BootTime,
+    actions: &mut Vec<Action>,
+) -> (u64, u64) {
     let Found { rows, dropped, set_aside, migrated_from } = found;
     if let Some(aside) = set_aside {
         tracing::warn!(
@@ -143,7 +152,7 @@ fn adopt(found: Found, table: &mut Table, labels: &Labels, now: BootTime, action
     if let Some(version) = migrated_from {
         tracing::info!(version, "the stored leases were of an older version and have been converted");
     }
-    let (mut taken, mut left) = (0, dropped);
+    let (mut taken, mut left) = (0, dropped as u64);
     for mut stored in rows {
         stored.row.key.interface = labels.index(&stored.interface).unwrap_or(0);
         match table.adopt(&stored.row, now, actions) {
@@ -151,5 +160,5 @@ fn adopt(found: Found, table: &mut Table, labels: &Labels, now: BootTime, action
             Err(_) => left += 1,
         }
     }
-    tracing::info!(leases = taken, left_out = left, "stored leases taken over");
+    (taken, left)
 }

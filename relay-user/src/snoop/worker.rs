@@ -18,7 +18,12 @@ use nix::{
 use relay_common::event::Event;
 use tokio::sync::broadcast;
 
-use super::{Labels, Rings, inbox::Waker, step, storage::Storage};
+use super::{
+    Labels, Rings,
+    inbox::{Lost, Waker},
+    step,
+    storage::Storage,
+};
 use crate::{
     clients::{Action, BootTime, Policy, Table, watch::Watch},
     control::leases::StepRow,
@@ -63,7 +68,7 @@ pub struct View<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tallies {
     /// Records of the slow path that there was no room for.
-    pub lost: u64,
+    pub lost: Lost,
     /// Records of another version or size.
     pub unreadable: u64,
     /// Changes written to the store.

@@ -10,11 +10,12 @@ use super::Vm;
 use crate::exec::{cargo, rendered};
 
 /// What runs in the machine, as (package, test target, arguments of the test program).
-const SUITE: [(&str, &str, &[&str]); 7] = [
+const SUITE: [(&str, &str, &[&str]); 8] = [
     ("relay-tests", "verifier", &["--nocapture"]),
     ("relay-tests", "vm_fanout", &["--ignored", "--nocapture"]),
     ("relay-tests", "vm_vrf", &["--ignored"]),
     ("relay-tests", "vm_vss", &["--ignored"]),
+    ("relay-tests", "vm_hosts", &["--ignored"]),
     ("relay-tests", "vm_seed", &["--ignored"]),
     ("relay-tests", "vm_devices", &["--ignored"]),
     ("relay-tests", "scale", &["--ignored"]),
