@@ -6,6 +6,7 @@ pub mod mutants;
 pub mod peers;
 
 pub mod check;
+pub mod churn;
 pub mod generate;
 pub mod host;
 pub mod kernel;
@@ -14,5 +15,6 @@ pub mod pinned;
 pub mod routed;
 pub mod rules;
 pub mod scale;
+pub mod site;
 pub mod subject;
 pub mod vm;

@@ -162,7 +162,7 @@ pub fn status(socket: &Path) -> Result<Status> {
 }
 
 /// The binary that cargo built beside this program: tests lie in `deps`, one folder deeper.
-fn binary() -> Result<PathBuf> {
+pub(crate) fn binary() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     let found = program.ancestors().skip(1).take(2).map(|directory| directory.join("xdp-dhcrelay"));
     found.into_iter().find(|binary| binary.is_file()).with_context(|| {

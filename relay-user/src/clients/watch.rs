@@ -1,7 +1,7 @@
 //! The failover watch: which server answers whom, at which `secs`, how fast, and what that says.
 //!
 //! Servers in failover share clients between them by a hash, and answer those of their partner only when `secs` has grown:
-//! from 3 on in ISC dhcpd (`load balance max seconds`), from 6 on in Windows. A server that never gets the requests
+//! above 3 in ISC dhcpd (`load balance max seconds`), from 6 on in Windows. A server that never gets the requests
 //! therefore does not look dead; half of the clients merely wait some seconds. The relay sees every request and
 //! every answer, so it can tell. It is fed with the same messages as the table, and keeps counts of the last hour.
 

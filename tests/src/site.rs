@@ -1,0 +1,113 @@
+//! A place for the daemon that outlives it: its configuration, state and sockets stay while it is ended, killed and started
+//! again.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use relay_user::control::leases::{Filter, Leases, Servers};
+use relay_user::control::model::Stats;
+use relay_user::control::{self, Command as Verb, Question};
+use tempfile::TempDir;
+
+use crate::lab::{Namespace, Proc};
+use crate::subject::{Mode, binary, stats};
+
+/// How long start-up and end may take on a busy machine, or under emulation.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Where a daemon lives.
+pub struct Site {
+    host: Namespace,
+    directory: TempDir,
+    bpffs: TempDir,
+    state: PathBuf,
+}
+
+impl Site {
+    /// One for daemons that run on `host`, without any state yet.
+    pub fn new(host: &Namespace) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("xdp-dhcrelay-").tempdir()?;
+        let bpffs = tempfile::Builder::new()
+            .prefix("xdp-dhcrelay-test-")
+            .tempdir_in("/sys/fs/bpf")
+            .context("a directory on the BPF filesystem (mount -t bpf bpf /sys/fs/bpf)")?;
+        let state = directory.path().join("state");
+        Ok(Self { host: host.clone(), directory, bpffs, state })
+    }
+
+    /// The directory with the stored leases.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Writes the configuration: lines for the table `relay`, and `rest` behind it.
+    pub fn configure(&self, mode: Mode, relay: &str, rest: &str) -> Result<()> {
+        let place = |path: &Path| toml::Value::String(path.display().to_string());
+        let mut text = format!("[relay]\n{}\n{relay}\n", mode.settings());
+        for (key, path) in [
+            ("state_dir", self.state()),
+            ("bpffs_dir", self.bpffs.path()),
+            ("control_socket", &self.socket()),
+        ] {
+            writeln!(text, "{key} = {}", place(path))?;
+        }
+        text.push_str(rest);
+        Ok(std::fs::write(self.configuration(), text)?)
+    }
+
+    /// Starts a daemon, and returns when it is ready.
+    pub fn start(&self) -> Result<Proc> {
+        let mut command = Command::new(binary()?);
+        command.arg("run").arg("--config").arg(self.configuration());
+        let process = self.host.spawn(command)?;
+        process.wait_for_line("ready", DEADLINE)?;
+        Ok(process)
+    }
+
+    /// Ends a daemon at once, as a fault would.
+    pub fn kill(&self, mut process: Proc) -> Result<()> {
+        process.signal(Signal::SIGKILL)?;
+        process.wait(DEADLINE).map(drop)
+    }
+
+    /// What the command line prints for these arguments.
+    pub fn prints(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(binary()?);
+        command.args(arguments).arg("--socket").arg(self.socket());
+        let output = command.output()?;
+        anyhow::ensure!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Clients in the table.
+    pub fn leases(&self, filter: Filter) -> Result<Leases> {
+        Ok(control::ask(&self.socket(), Question { command: Verb::Leases, filter })?)
+    }
+
+    /// What the watch says.
+    pub fn servers(&self) -> Result<Servers> {
+        Ok(control::ask(&self.socket(), Verb::Servers)?)
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Result<Stats> {
+        stats(&self.socket())
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("control.sock")
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.directory.path().join("xdp-dhcrelay.toml")
+    }
+}
