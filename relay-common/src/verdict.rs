@@ -75,6 +75,7 @@ reasons! {
         NoInterface "no_interface" "A request on a port and VLAN that no `[[interface]]` names."
         OtherHost "other_host" "The frame is for the Ethernet address of somebody else."
         Transit "transit" "The datagram is for an address that is not the relay's, such as a renewal on its way to the server."
+        LeaseAnswer "lease_answer" "A server's answer to a leasequery (RFC 4388), which is for the relay itself: the daemon reads it, no client gets it."
     }
     SlowPath {
         Fragment "fragment" "A fragment: the kernel puts it together before the daemon sees it."

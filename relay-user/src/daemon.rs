@@ -14,9 +14,10 @@ use tokio::{
 pub use error::DaemonError;
 
 use crate::{
-    config::{Config, Machine},
+    config::{Config, Machine, domain::Leasequery},
     control,
     hosts::{HostRoutes, Wanted},
+    leasequery::{Pace, Recovery, Sender, places},
     nexthop::{Options as WatchOptions, Resolution, Snapshot, Watcher},
     plan,
     snoop::{Labels, Rings, Snoop, policy},
@@ -56,7 +57,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let wanted = Arc::new(Wanted::default());
     let hosts = HostRoutes::start(Arc::clone(&wanted), paths.plan().devices.clone())
         .map_err(DaemonError::HostRoutes)?;
-    let snoop = start_snooping(&mut paths, wanted)?;
+    let snoop = start_snooping(&mut paths, wanted, &first)?;
     let answers = Arc::new(Answers::new(&options.config, &paths, &first, snoop.handle().clone()));
     let control = claim.serve(answers.clone());
 
@@ -77,6 +78,9 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         {
             tracing::error!("a change of the machine is not known to the client table: {error}");
         }
+        if let Err(error) = tell_places(&snoop, &paths, &snapshot) {
+            tracing::error!("servers are asked for leases as the machine was: {error}");
+        }
         answers.update(&paths, &snapshot);
     }
     tracing::info!("ending");
@@ -92,9 +96,17 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
 }
 
 /// Starts the client table, and hands it what the fast path writes.
-fn start_snooping(paths: &mut Paths, hosts: Arc<Wanted>) -> Result<Snoop, DaemonError> {
+fn start_snooping(paths: &mut Paths, hosts: Arc<Wanted>, machine: &Snapshot) -> Result<Snoop, DaemonError> {
     let rings = paths.take_events();
     let config = paths.config();
+    let queries = match config.relay.leasequery {
+        Leasequery::Off => (Recovery::new(None), None),
+        Leasequery::Auto => {
+            let mut recovery = Recovery::new(Some(Pace { rate: config.relay.leasequery_rate }));
+            recovery.follow(places(config, paths.plan(), &machine.host));
+            (recovery, Some(Sender::open(config)?))
+        }
+    };
     let snoop = Snoop::start(
         Arc::clone(paths.state()),
         policy(config, paths.plan()),
@@ -102,12 +114,21 @@ fn start_snooping(paths: &mut Paths, hosts: Arc<Wanted>) -> Result<Snoop, Daemon
         config.relay.state_dir.clone(),
         Arc::clone(paths.leases()),
         hosts,
+        queries,
     )
     .map_err(DaemonError::Clients)?;
     if let Some(rings) = rings {
         snoop.handle().take_rings(Rings(rings)).map_err(DaemonError::Clients)?;
     }
     Ok(snoop)
+}
+
+/// Tells the client table where clients are.
+fn tell_places(snoop: &Snoop, paths: &Paths, machine: &Snapshot) -> std::io::Result<()> {
+    match paths.config().relay.leasequery {
+        Leasequery::Off => Ok(()),
+        Leasequery::Auto => snoop.handle().places(places(paths.config(), paths.plan(), &machine.host)),
+    }
 }
 
 /// Waits until every server has been found or given up, but not for long.

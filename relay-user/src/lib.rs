@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod fastpath;
 pub mod features;
 pub mod hosts;
+pub mod leasequery;
 pub mod leases;
 pub mod logging;
 pub mod memory;

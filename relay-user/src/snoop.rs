@@ -36,7 +36,14 @@ pub use policy::{Label, Labels, policy};
 pub use rings::Rings;
 pub use worker::{Tallies, View};
 
-use crate::{clients::Policy, control::leases::StepRow, hosts::Wanted, leases::Leases, slowpath::State};
+use crate::{
+    clients::Policy,
+    control::leases::StepRow,
+    hosts::Wanted,
+    leasequery::{Places, Recovery, Sender},
+    leases::Leases,
+    slowpath::State,
+};
 use inbox::Waker;
 use worker::{Order, Worker};
 
@@ -61,7 +68,7 @@ pub struct Handle {
 
 impl Snoop {
     /// Starts the thread. Leases are stored in `state_dir` and published in `leases`; `hosts` is told who is to have a host
-    /// route.
+    /// route; servers are asked for leases by `queries`, if there is that.
     ///
     /// # Errors
     /// There can be no more threads or file descriptors.
@@ -72,13 +79,15 @@ impl Snoop {
         state_dir: PathBuf,
         leases: Arc<Leases>,
         hosts: Arc<Wanted>,
+        queries: (Recovery, Option<Sender>),
     ) -> io::Result<Self> {
         let waker = Waker::new()?;
         let (orders, received) = mpsc::channel();
         let (steps, _) = broadcast::channel(STEPS);
         let handle = Handle { orders, waker: waker.clone(), steps: steps.clone() };
         state.events.wakes(waker.clone());
-        let worker = Worker::new(state, policy, labels, received, waker, (steps, leases, hosts))?;
+        state.lease_answers.wakes(waker.clone());
+        let worker = Worker::new(state, policy, labels, received, waker, (steps, leases, hosts), queries)?;
         let thread =
             std::thread::Builder::new().name("clients".to_owned()).spawn(move || worker.run(state_dir))?;
         Ok(Self { handle, thread: Some(thread) })
@@ -116,6 +125,14 @@ impl Handle {
     /// The thread has ended.
     pub fn configure(&self, policy: Policy, labels: Labels) -> io::Result<()> {
         self.tell(Order::Configure(policy, labels))
+    }
+
+    /// Tells where clients are, for those who are asked about.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn places(&self, places: Places) -> io::Result<()> {
+        self.tell(Order::Places(places))
     }
 
     /// Looks at the table between two messages. For a thread that may block.

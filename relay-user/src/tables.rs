@@ -90,6 +90,11 @@ impl Tables {
     pub fn interface(&self, index: u32) -> Option<&Interface> {
         self.interfaces.get((index as usize).checked_sub(1)?)
     }
+
+    /// The routing table of the VRF that a server-facing device is in, 0 for the main one.
+    pub fn vrf_of(&self, ifindex: u32) -> u32 {
+        self.ports.get(&PortKey { ifindex, outer: 0, inner: 0 }).map_or(0, |port| port.vrf)
+    }
 }
 
 /// The tables with the state that the rules change: the token buckets of the slow path.

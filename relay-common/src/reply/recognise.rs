@@ -4,7 +4,7 @@
 use crate::abi::{Address, AddressKey, AgentKey, AgentOwner, Interface, flag};
 use crate::agent::{MAX_VALUE, identity};
 use crate::packet::Packet;
-use crate::wire::bootp::{self, agent, option};
+use crate::wire::bootp::{self, agent, message, option};
 use crate::{Env, Frame, Reason};
 
 /// What is taken out of a reply.
@@ -62,6 +62,10 @@ pub(super) fn recognise<F: Frame, E: Env>(
         && env.interface(packet.addressed).is_none_or(|found| found.giaddr != giaddr)
     {
         return Err(Reason::WrongGiaddr);
+    }
+    // Nobody but the relay has asked: what a client got of it would be another client's.
+    if matches!(packet.options.message, message::LEASEUNASSIGNED..=message::LEASEACTIVE) {
+        return Err(Reason::LeaseAnswer);
     }
     if F::HAS_SLOW_PATH && frame.noted_option(option::OVERLOAD).is_some() {
         return Err(Reason::Overload);

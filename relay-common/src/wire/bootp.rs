@@ -117,4 +117,12 @@ pub mod message {
     pub const ACK: u8 = 5;
     /// DHCPNAK.
     pub const NAK: u8 = 6;
+    /// DHCPLEASEQUERY (RFC 4388).
+    pub const LEASEQUERY: u8 = 10;
+    /// DHCPLEASEUNASSIGNED, the first of the three answers to it.
+    pub const LEASEUNASSIGNED: u8 = 11;
+    /// DHCPLEASEUNKNOWN.
+    pub const LEASEUNKNOWN: u8 = 12;
+    /// DHCPLEASEACTIVE, the last of them.
+    pub const LEASEACTIVE: u8 = 13;
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use relay_common::{Reason, abi::MESSAGE_NAMES};
 use relay_user::control::{
-    leases::ClientStats,
+    leases::{ClientStats, LeasequeryStats},
     model::{Count, InterfaceStats, Stats},
 };
 
@@ -57,6 +57,7 @@ fn client_table(stats: &ClientStats) -> String {
         host_routes,
         host_route_conflicts,
         host_route_failures,
+        leasequery,
     } = stats;
     let mut text = format!(
         "Clients: {clients} of at most {clients_max}, {bound} bound; {limit_reached} times there was no room for one\n\
@@ -87,8 +88,46 @@ fn client_table(stats: &ClientStats) -> String {
             "Host routes: {host_routes}; {host_route_conflicts} left alone as somebody else's, {host_route_failures} failed"
         );
     }
+    if let Some(queries) = leasequery {
+        text.push_str(&leasequeries(queries));
+    }
     if let Some(error) = store_error {
         let _ = writeln!(text, "Leases are not stored: {error}");
+    }
+    text
+}
+
+/// What servers were asked for leases.
+fn leasequeries(stats: &LeasequeryStats) -> String {
+    let LeasequeryStats {
+        sent,
+        retries,
+        unanswered,
+        active,
+        unassigned,
+        unknown,
+        recovered,
+        updated,
+        withdrawn,
+        unplaced,
+        incomplete,
+        refused,
+        unsolicited,
+        asking,
+    } = stats;
+    let more = if *asking { "; more to ask" } else { "" };
+    let mut text = format!(
+        "Leasequeries: {sent} sent, {retries} of them again; answered {active} active, {unassigned} unassigned, {unknown} \
+         unknown; {unanswered} not answered{more}\n\
+         Leases learnt so: {recovered}, brought up to date {updated}, taken out {withdrawn}\n"
+    );
+    if unplaced + incomplete + refused + unsolicited > 0 {
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            text,
+            "Answers of no use: {unplaced} of no interface, {incomplete} without an end, {refused} not taken, \
+             {unsolicited} to nothing asked"
+        );
     }
     text
 }

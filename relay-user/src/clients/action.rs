@@ -80,6 +80,8 @@ pub enum StepKind {
     Renewed,
     /// Its lease has been extended by another server.
     TakenOver,
+    /// A server has told of its lease when it was asked (RFC 4388).
+    Recovered,
     /// It has given its lease back.
     Released,
     /// It has found its address in use.
@@ -106,6 +108,7 @@ impl StepKind {
             Self::Bound => "bound",
             Self::Renewed => "renewed",
             Self::TakenOver => "taken_over",
+            Self::Recovered => "recovered",
             Self::Released => "released",
             Self::Declined => "declined",
             Self::Refused => "refused",

@@ -3,11 +3,12 @@
 //! [`Table::handle`] takes every message that was relayed or has passed. What it means for a client is in `request` (messages
 //! from clients) and `reply` (messages from servers); `lifecycle` is where leases begin and end, `index` finds
 //! entries by key, by (hardware address, xid) and by address, `changes` tells the store what is new, `adopt` takes
-//! stored leases in and follows a new configuration.
+//! stored leases in and follows a new configuration, `learn` takes in what servers say when they are asked.
 
 mod adopt;
 mod changes;
 mod index;
+mod learn;
 mod lifecycle;
 mod reply;
 mod request;

@@ -101,6 +101,17 @@ keyword! {
 }
 
 keyword! {
+    /// Whether servers are asked for leases (RFC 4388).
+    Leasequery {
+        /// Never.
+        #[default]
+        Off = "off",
+        /// After a start without stored leases or with old ones, and about clients that the table does not know.
+        Auto = "auto",
+    }
+}
+
+keyword! {
     /// The UDP checksum toward servers for messages that came without one.
     UdpChecksum {
         /// Zero stays zero.
@@ -161,6 +172,10 @@ pub struct Relay {
     pub max_message_size: u16,
     /// Clients in the lease table at most, on all interfaces together. 1 to [`CLIENTS_MAX`].
     pub clients_max: u32,
+    /// Whether servers are asked for leases that the table does not know.
+    pub leasequery: Leasequery,
+    /// Leasequeries a second to each server at most. 1 to 1000.
+    pub leasequery_rate: u16,
     /// Directory of what outlives a restart.
     pub state_dir: PathBuf,
     /// Directory on a BPF file system for pinned maps and links.
@@ -183,6 +198,8 @@ impl Default for Relay {
             max_hops: 16,
             max_message_size: 1472,
             clients_max: 262_144,
+            leasequery: Leasequery::default(),
+            leasequery_rate: 100,
             state_dir: "/var/lib/xdp-dhcrelay".into(),
             bpffs_dir: "/sys/fs/bpf/xdp-dhcrelay".into(),
             control_socket: "/run/xdp-dhcrelay/control.sock".into(),

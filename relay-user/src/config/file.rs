@@ -35,6 +35,8 @@ pub(super) struct Relay {
     pub(super) max_hops: Option<i64>,
     pub(super) max_message_size: Option<i64>,
     pub(super) clients_max: Option<i64>,
+    pub(super) leasequery: Option<String>,
+    pub(super) leasequery_rate: Option<i64>,
     pub(super) state_dir: Option<String>,
     pub(super) bpffs_dir: Option<String>,
     pub(super) control_socket: Option<String>,

@@ -198,6 +198,42 @@ pub struct ClientStats {
     /// Times the kernel refused a route or a neighbour.
     #[serde(default)]
     pub host_route_failures: u64,
+    /// What servers were asked for leases; `None`: nothing, it is off.
+    #[serde(default)]
+    pub leasequery: Option<LeasequeryStats>,
+}
+
+/// What servers were asked for leases (RFC 4388), and what they said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeasequeryStats {
+    /// Queries sent, repeated ones included.
+    pub sent: u64,
+    /// Those of them that were repeated.
+    pub retries: u64,
+    /// Addresses and clients that a server said nothing of, although it answers otherwise.
+    pub unanswered: u64,
+    /// DHCPLEASEACTIVE received.
+    pub active: u64,
+    /// DHCPLEASEUNASSIGNED received.
+    pub unassigned: u64,
+    /// DHCPLEASEUNKNOWN received.
+    pub unknown: u64,
+    /// Leases that the table learnt so.
+    pub recovered: u64,
+    /// Leases of the table that a server knew newer.
+    pub updated: u64,
+    /// Stored leases that were taken out because nobody holds the address any more.
+    pub withdrawn: u64,
+    /// Leases of which no interface could be told.
+    pub unplaced: u64,
+    /// Leases of which the server did not say when they end.
+    pub incomplete: u64,
+    /// Leases that the table did not take.
+    pub refused: u64,
+    /// Answers to nothing that was asked, or asked too long ago.
+    pub unsolicited: u64,
+    /// There is more to ask.
+    pub asking: bool,
 }
 
 /// Which clients a question is about; a client has to fit all that is given.

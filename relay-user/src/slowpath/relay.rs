@@ -93,6 +93,9 @@ impl Relayer {
         if let Some(event) = event(&verdict, frame.seen(), &mut original, view, &env, received) {
             self.state.events.push(event);
         }
+        if let Verdict::Not { reason: Reason::LeaseAnswer, .. } = verdict {
+            self.state.lease_answers.push(&original, view.tables.vrf_of(received.ifindex));
+        }
         self.scratch = original;
         match verdict {
             Verdict::ToServers { interface, group, message, servers, remarks } => {

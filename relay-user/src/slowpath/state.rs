@@ -11,7 +11,7 @@ use std::{
 use bytemuck::Zeroable as _;
 use relay_common::abi::Counters;
 
-use crate::{snoop::inbox::Inbox, tables::Tables};
+use crate::{leasequery::answers::Answers, snoop::inbox::Inbox, tables::Tables};
 
 /// The tables of one moment, and the ports on which XDP has looked at a frame before the slow path does.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,8 @@ pub struct State {
     counters: Mutex<BTreeMap<u32, Counters>>,
     /// Records for the client table.
     pub events: Inbox,
+    /// What servers answered to leasequeries.
+    pub lease_answers: Answers,
     /// Frames and datagrams that could not be sent.
     pub send_errors: AtomicU64,
     /// Copies that the fast path left to the slow path.

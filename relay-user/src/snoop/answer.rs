@@ -7,8 +7,10 @@ use crate::{
     clients::{BootTime, Client, Ignored, State},
     config::ResolvedConfig,
     control::leases::{
-        ClientStats, Filter, FindingRow, GroupWatch, LeaseRow, Leases, ServerWatch, Servers, ignored,
+        ClientStats, Filter, FindingRow, GroupWatch, LeaseRow, LeasequeryStats, Leases, ServerWatch, Servers,
+        ignored,
     },
+    leasequery::Tally,
 };
 
 /// The clients that `filter` admits. Rows are made of these only: a question about one client of a million is cheap.
@@ -100,12 +102,17 @@ pub fn servers(view: &View<'_>, config: &ResolvedConfig) -> Servers {
         })
         .collect();
     let name = |index: u32| view.labels.get(index).map(super::Label::word).unwrap_or_default();
-    let findings = view
+    let watched = view
         .watch
         .findings(&name, view.now)
         .into_iter()
-        .map(|finding| FindingRow { warning: finding.is_warning(), text: finding.to_string() })
-        .collect();
+        .map(|finding| FindingRow { warning: finding.is_warning(), text: finding.to_string() });
+    let asked = view
+        .recovery
+        .findings()
+        .into_iter()
+        .map(|finding| FindingRow { warning: true, text: finding.to_string() });
+    let findings = watched.chain(asked).collect();
     Servers { groups, findings }
 }
 
@@ -129,5 +136,41 @@ pub fn stats(view: &View<'_>) -> ClientStats {
         host_routes: view.tallies.hosts.installed,
         host_route_conflicts: view.tallies.hosts.conflicts,
         host_route_failures: view.tallies.hosts.failures,
+        leasequery: view.recovery.is_on().then(|| leasequery(&view.recovery.tally())),
+    }
+}
+
+fn leasequery(tally: &Tally) -> LeasequeryStats {
+    let Tally {
+        sent,
+        retries,
+        unanswered,
+        active,
+        unassigned,
+        unknown,
+        recovered,
+        updated,
+        withdrawn,
+        unplaced,
+        incomplete,
+        refused,
+        unsolicited,
+        asking,
+    } = *tally;
+    LeasequeryStats {
+        sent,
+        retries,
+        unanswered,
+        active,
+        unassigned,
+        unknown,
+        recovered,
+        updated,
+        withdrawn,
+        unplaced,
+        incomplete,
+        refused,
+        unsolicited,
+        asking,
     }
 }

@@ -33,9 +33,10 @@ pub(crate) fn offers(client: &Client) -> Vec<OfferRow> {
 pub(super) fn row(step: &Step, client: Option<&Client>, labels: &Labels) -> StepRow {
     let label = labels.get(step.interface);
     let given = |address: std::net::Ipv4Addr| (!address.is_unspecified()).then_some(address);
-    let lease = client
-        .and_then(Client::held)
-        .filter(|_| matches!(step.kind, StepKind::Bound | StepKind::Renewed | StepKind::TakenOver));
+    let lease = client.and_then(Client::held).filter(|_| {
+        use StepKind::{Bound, Recovered, Renewed, TakenOver};
+        matches!(step.kind, Bound | Renewed | TakenOver | Recovered)
+    });
     StepRow {
         unix_milliseconds: SystemTime::now()
             .duration_since(UNIX_EPOCH)

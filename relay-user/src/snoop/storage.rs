@@ -2,8 +2,8 @@
 
 use std::{
     fs, io,
-    path::PathBuf,
-    time::{Duration, Instant},
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::Labels;
@@ -12,6 +12,7 @@ use crate::{
         Action, BootTime, Table,
         store::{Clocks, Found, Report, Store, StoreError, Writer},
     },
+    leasequery::{OLD, Start},
     quota::Quota,
 };
 
@@ -30,12 +31,27 @@ pub(super) struct Storage {
     /// What was last wrong, until a batch is written again.
     trouble: Option<String>,
     written: u64,
+    /// What the table began with, until somebody has taken note.
+    start: Option<Start>,
     complaints: Quota<&'static str>,
 }
 
 impl Storage {
     pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory, writer: None, tried: None, trouble: None, written: 0, complaints: Quota::default() }
+        Self {
+            directory,
+            writer: None,
+            tried: None,
+            trouble: None,
+            written: 0,
+            start: None,
+            complaints: Quota::default(),
+        }
+    }
+
+    /// What the table began with; once, after the first turn.
+    pub(super) fn take_start(&mut self) -> Option<Start> {
+        self.start.take()
     }
 
     /// Leases written so far, and what is wrong now.
@@ -58,8 +74,15 @@ impl Storage {
         let now = Instant::now();
         if self.writer.is_none() && self.tried.is_none_or(|tried| now - tried >= RETRY) {
             let again = self.tried.replace(now).is_some();
-            match self.open(table, labels, actions) {
-                Ok(writer) => {
+            let opened = self.open(table, labels, actions);
+            if !again {
+                self.start = Some(match &opened {
+                    Ok((_, start)) => start.clone(),
+                    Err(_) => Start::Empty("the stored leases cannot be read"),
+                });
+            }
+            match opened {
+                Ok((writer, _)) => {
                     self.writer = Some(writer);
                     self.trouble = None;
                     if again {
@@ -94,16 +117,24 @@ impl Storage {
         table: &mut Table,
         labels: &Labels,
         actions: &mut Vec<Action>,
-    ) -> Result<Writer, StoreError> {
+    ) -> Result<(Writer, Start), StoreError> {
         let path = self.directory.join(FILE);
         let failed = |source: io::Error| StoreError::File { path: path.clone(), source };
         fs::create_dir_all(&self.directory).map_err(failed)?;
         let clocks = Clocks::now().map_err(failed)?;
         let begin = Instant::now();
+        // Before it is opened, which writes to it.
+        let age = age(&path);
         let (store, found) = Store::open(&path, &clocks)?;
+        let start = match age {
+            _ if found.set_aside.is_some() => Start::Empty("the stored leases could not be read"),
+            Some(age) if age <= OLD => Start::Fresh,
+            Some(age) => Start::Old(age),
+            None => Start::Empty("there were no stored leases"),
+        };
         let (leases, left_out) = adopt(found, table, labels, clocks.boot, actions);
         tracing::info!(leases, left_out, took = ?begin.elapsed(), "stored leases taken over");
-        Writer::start(store, clocks)
+        Ok((Writer::start(store, clocks)?, start))
     }
 
     fn heard(&mut self, report: Report, table: &mut Table) {
@@ -131,6 +162,12 @@ impl Storage {
             tracing::error!(suppressed, "leases are not stored, relaying goes on: {error}");
         }
     }
+}
+
+/// How long ago the file was written last; `None` when there is none. One from the future says nothing, and counts as old.
+fn age(path: &Path) -> Option<Duration> {
+    let written = fs::metadata(path).and_then(|file| file.modified()).ok()?;
+    Some(SystemTime::now().duration_since(written).unwrap_or(Duration::MAX))
 }
 
 /// Takes stored leases into the table; how many, and how many not.

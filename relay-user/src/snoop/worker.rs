@@ -28,6 +28,7 @@ use crate::{
     clients::{Action, BootTime, Policy, Table, watch::Watch},
     control::leases::StepRow,
     hosts::{Tally, Wanted},
+    leasequery::{Places, Recovery, Sender, Start},
     leases::{Changes, Leases},
     slowpath::State,
 };
@@ -46,6 +47,7 @@ const CATCH_UP: usize = 16;
 pub(super) enum Order {
     Rings(Box<Rings>),
     Configure(Policy, Labels),
+    Places(Places),
     Ask(Box<dyn FnOnce(&View<'_>) + Send>),
     End,
 }
@@ -58,6 +60,8 @@ pub struct View<'a> {
     pub watch: &'a Watch,
     /// Names of interfaces.
     pub labels: &'a Labels,
+    /// What servers were asked for leases.
+    pub recovery: &'a Recovery,
     /// What else is counted.
     pub tallies: Tallies,
     /// By the clock of the table.
@@ -94,6 +98,8 @@ pub(super) struct Worker {
     hosts: Arc<Wanted>,
     leases: Arc<Leases>,
     changes: Changes,
+    recovery: Recovery,
+    queries: Option<Sender>,
     taken: Vec<Event>,
     actions: Vec<Action>,
     unreadable: u64,
@@ -114,6 +120,7 @@ impl Worker {
         orders: mpsc::Receiver<Order>,
         waker: Waker,
         (steps, leases, hosts): (broadcast::Sender<Arc<StepRow>>, Arc<Leases>, Arc<Wanted>),
+        (recovery, queries): (Recovery, Option<Sender>),
     ) -> io::Result<Self> {
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         Ok(Self {
@@ -129,6 +136,8 @@ impl Worker {
             hosts,
             leases,
             changes: Changes::default(),
+            recovery,
+            queries,
             taken: Vec::new(),
             actions: Vec::new(),
             unreadable: 0,
@@ -143,6 +152,9 @@ impl Worker {
             self.leases.write(&mut self.changes);
             // Stored leases are in the table now, if there are any.
             self.hosts.settle();
+            if let Err(error) = self.recover(storage.take_start()) {
+                tracing::error!("servers are not asked for leases: {error}");
+            }
             match self.obey(&storage).and_then(|goes_on| Ok((goes_on, self.take()?))) {
                 Ok((true, false)) => {}
                 Ok((true, true)) => continue,
@@ -166,7 +178,8 @@ impl Worker {
     fn wait(&mut self, rest: Option<Duration>) -> io::Result<()> {
         let now = BootTime::now()?;
         let expiry = self.table.next_deadline().map(|deadline| deadline.max(now.after(COARSE)));
-        let wake = [expiry, rest.map(|rest| now.after(rest))].into_iter().flatten().min();
+        let wake =
+            [expiry, rest.map(|rest| now.after(rest)), self.recovery.deadline()].into_iter().flatten().min();
         match wake.filter(|wake| *wake < BootTime::NEVER) {
             Some(wake) => {
                 let at = TimeSpec::from_duration(Duration::from_nanos(wake.nanos()));
@@ -194,6 +207,7 @@ impl Worker {
             match self.orders.try_recv() {
                 Ok(Order::Rings(rings)) => self.rings = Some(rings),
                 Ok(Order::Configure(policy, labels)) => self.configure(policy, labels)?,
+                Ok(Order::Places(places)) => self.recovery.follow(places),
                 Ok(Order::Ask(question)) => {
                     // Who asks wants to be told of what was relayed before.
                     self.catch_up()?;
@@ -224,6 +238,7 @@ impl Worker {
             table: &self.table,
             watch: &self.watch,
             labels: &self.labels,
+            recovery: &self.recovery,
             tallies: Tallies {
                 lost: self.state.events.lost(),
                 unreadable: self.unreadable,
@@ -263,7 +278,8 @@ impl Worker {
         for event in &taken {
             self.watch.observe(event, now);
             // What changes nothing has been counted by the table.
-            let _ = self.table.handle(event, now, &mut self.actions);
+            let done = self.table.handle(event, now, &mut self.actions);
+            self.recovery.observe(event, done, &self.table, now);
             self.act();
         }
         taken.clear();
@@ -272,6 +288,24 @@ impl Worker {
         self.act();
         self.leases.write(&mut self.changes);
         Ok(more)
+    }
+
+    /// Takes what servers have answered to leasequeries, and sends what is to be asked now. `start` is given once.
+    fn recover(&mut self, start: Option<Start>) -> io::Result<()> {
+        let Some(sender) = &mut self.queries else { return Ok(()) };
+        let now = BootTime::now()?;
+        if let Some(start) = start {
+            self.recovery.begin(&start, &self.table, now);
+        }
+        for (server, answer) in self.state.lease_answers.take() {
+            self.recovery.answer(server, &answer, &mut self.table, now, &mut self.actions);
+        }
+        while let Some(query) = self.recovery.poll(&self.table, now) {
+            sender.send(&query);
+        }
+        self.act();
+        self.leases.write(&mut self.changes);
+        Ok(())
     }
 
     /// Does what the table wants done.

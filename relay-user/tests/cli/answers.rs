@@ -4,7 +4,10 @@ use relay_common::Reason;
 use relay_user::clients::Ignored;
 use relay_user::control::{
     Command, Question, Source,
-    leases::{self, ClientStats, FindingRow, GroupWatch, LeaseRow, Leases, OfferRow, ServerWatch, Servers},
+    leases::{
+        self, ClientStats, FindingRow, GroupWatch, LeaseRow, LeasequeryStats, Leases, OfferRow, ServerWatch,
+        Servers,
+    },
     model::{
         self, Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus,
         ServerPath, ServerStatus, Stats, Status, TakenUp,
@@ -181,6 +184,17 @@ pub(crate) fn stats() -> Stats {
             host_routes: 9,
             host_route_conflicts: 1,
             host_route_failures: 0,
+            leasequery: Some(LeasequeryStats {
+                sent: 508,
+                retries: 3,
+                active: 12,
+                unassigned: 490,
+                recovered: 11,
+                updated: 1,
+                unplaced: 1,
+                asking: true,
+                ..LeasequeryStats::default()
+            }),
         },
     }
 }

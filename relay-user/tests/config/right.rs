@@ -3,7 +3,8 @@
 use std::{net::Ipv4Addr, path::PathBuf};
 
 use relay_user::config::domain::{
-    Affinity, FastPath, Identifier, Numbering, Policy, Relay, Server, UdpChecksum, VlanTags, Vss, XdpMode,
+    Affinity, FastPath, Identifier, Leasequery, Numbering, Policy, Relay, Server, UdpChecksum, VlanTags, Vss,
+    XdpMode,
 };
 
 use crate::{EXAMPLE, FULL, GOOD, good};
@@ -19,6 +20,8 @@ fn the_least_configuration_gets_every_default() {
             max_hops: 16,
             max_message_size: 1472,
             clients_max: 262_144,
+            leasequery: Leasequery::Off,
+            leasequery_rate: 100,
             state_dir: PathBuf::from("/var/lib/xdp-dhcrelay"),
             bpffs_dir: PathBuf::from("/sys/fs/bpf/xdp-dhcrelay"),
             control_socket: PathBuf::from("/run/xdp-dhcrelay/control.sock"),
@@ -120,6 +123,8 @@ xdp_mode = \"auto\"
 max_hops = 16
 max_message_size = 1472
 clients_max = 262144
+leasequery = \"off\"
+leasequery_rate = 100
 state_dir = \"/var/lib/xdp-dhcrelay\"
 bpffs_dir = \"/sys/fs/bpf/xdp-dhcrelay\"
 control_socket = \"/run/xdp-dhcrelay/control.sock\"

@@ -103,7 +103,7 @@ fn unknown_keys_are_named_with_the_nearest_valid_one() {
         &with("[relay]\nmax_hop = 4"),
         &[
             "2: relay.max_hop: there is no such key; did you mean \"max_hops\"? valid keys in relay: fast_path, xdp_mode, \
-          max_hops, max_message_size, clients_max, state_dir, bpffs_dir, control_socket, metrics_listen, dscp, udp_checksum",
+          max_hops, max_message_size, clients_max, leasequery, leasequery_rate, state_dir, bpffs_dir, control_socket, metrics_listen, dscp, udp_checksum",
         ],
     );
     says(
@@ -188,7 +188,7 @@ circuit_id = \"{port}\"
             "2: relay.max_hops: string \"many\" stands here; write a whole number",
             "3: relay.dscp: 64 is out of range; write 0 to 63 (the DSCP itself, not the TOS byte; 48 is CS6)",
             "4: relay.fastpath: there is no such key; did you mean \"fast_path\"? valid keys in relay: fast_path, xdp_mode, \
-             max_hops, max_message_size, clients_max, state_dir, bpffs_dir, control_socket, metrics_listen, dscp, udp_checksum",
+             max_hops, max_message_size, clients_max, leasequery, leasequery_rate, state_dir, bpffs_dir, control_socket, metrics_listen, dscp, udp_checksum",
             "7: server_group[0].servers[1]: 10.0.41.10 is in this group already; name each server once: it gets one copy of \
              each message",
             "10: interface[0].server_group: no server group is named \"cores\"; did you mean \"core\"? defined groups: core",

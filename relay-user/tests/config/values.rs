@@ -44,6 +44,11 @@ fn each_fault_of_a_single_value_is_said_with_line_key_and_remedy() {
             "[relay]\nclients_max = 10000001",
             "2: relay.clients_max: 10000001 is out of range; write 1 to 10000000 (clients in the lease table)",
         ),
+        ("[relay]\nleasequery = \"on\"", "2: relay.leasequery: there is no \"on\" here; valid: off, auto"),
+        (
+            "[relay]\nleasequery_rate = 0",
+            "2: relay.leasequery_rate: 0 is out of range; write 1 to 1000 (leasequeries a second to each server)",
+        ),
         (
             "[relay]\ndscp = 192",
             "2: relay.dscp: 192 is out of range; write 0 to 63 (the DSCP itself, not the TOS byte; 48 is CS6)",

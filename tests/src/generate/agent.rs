@@ -59,6 +59,9 @@ fn request(world: &World, random: &mut Random) -> Spec {
     spec
 }
 
+/// Message types of replies, the answers to a leasequery (11 to 13) among them.
+const REPLY_KINDS: &[u8] = &[2, 5, 5, 6, 99, 2, 5, 5, 6, 99, 2, 5, 5, 6, 99, 11, 12, 13];
+
 /// A reply of a server.
 fn reply(world: &World, random: &mut Random) -> Spec {
     let number = random.between(1, world.interfaces.len());
@@ -102,7 +105,8 @@ fn reply(world: &World, random: &mut Random) -> Spec {
     if bootp && count == 0 {
         message.resize(300, 0);
     } else {
-        body(random, interface, 1500, &mut message, &agents, if bootp { &[] } else { &[2, 5, 5, 6, 99] });
+        let kinds = if bootp { &[][..] } else { REPLY_KINDS };
+        body(random, interface, 1500, &mut message, &agents, kinds);
     }
     let mut spec = datagram(random, message);
     spec.device = if vrf == SERVER_VRF { S2 } else { *random.pick(&[S0, S0, S1, C1]) };

@@ -67,7 +67,8 @@ pub fn reply(world: &World, random: &mut Random) -> Spec {
     let device = if vrf == SERVER_VRF { S2 } else { *random.pick(&[S0, S0, S1, C1]) };
     let servers: Vec<_> =
         world.groups.iter().filter(|group| group.vrf == vrf).flat_map(|group| &group.servers).collect();
-    let kind = kind(random, &[2, 2, 5, 5, 6, 13, 99]);
+    // The answers to a leasequery are no client's.
+    let kind = kind(random, &[2, 2, 5, 5, 6, 9, 99]).filter(|kind| !matches!(kind, 11..=13));
     let mut message = fixed(random, 2);
     message[3] = *random.pick(&[0, 1, 1, 255]);
     message[24..28].copy_from_slice(&interface.giaddr);

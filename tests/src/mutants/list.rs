@@ -7,7 +7,7 @@ const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: 
 }
 
 /// The list.
-pub const MUTANTS: [Mutant; 43] = [
+pub const MUTANTS: [Mutant; 44] = [
     mutant("hops grow by two", "request.rs", "&datagram, [hlen, hops + 1]", "&datagram, [hlen, hops + 2]"),
     mutant(
         "a foreign giaddr is overwritten",
@@ -214,6 +214,12 @@ pub const MUTANTS: [Mutant; 43] = [
         "reply.rs",
         "let padded = !authenticated && kept",
         "let padded = kept",
+    ),
+    mutant(
+        "a client gets the answer to a leasequery",
+        "reply/recognise.rs",
+        "message::LEASEUNASSIGNED..=message::LEASEACTIVE",
+        "message::LEASEUNASSIGNED..=message::LEASEUNKNOWN",
     ),
     mutant("what hides in sname is left", "overload.rs", "if used & 2 != 0 {", "if used & 4 != 0 {"),
 ];

@@ -31,6 +31,10 @@ pub(super) fn reply(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decision 
     if giaddr != received.destination || owners.is_empty() {
         return refuse(Rule::WrongGiaddr, "wrong_giaddr");
     }
+    // RFC 4388: 11 is DHCPLEASEUNASSIGNED, 12 DHCPLEASEUNKNOWN, 13 DHCPLEASEACTIVE.
+    if let Some(11..=13) = options.kind() {
+        return refuse(Rule::LeaseAnswer, "lease_answer");
+    }
     let (hidden, agents): (Vec<_>, Vec<_>) = options.agents().into_iter().partition(Instance::elsewhere);
     let Found { number, mut out, rules: by } = match interface(world, &owners, message, &agents) {
         Ok(found) => found,

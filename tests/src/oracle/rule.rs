@@ -71,6 +71,7 @@ rules! {
     FromClientPort "reply from a port without servers"
     UnknownServer "reply from no server"
     WrongGiaddr "reply with a wrong giaddr"
+    LeaseAnswer "answer to a leasequery"
     BootpReplyAddress "reply to plain BOOTP to our address"
     OverloadedReply "reply with option 52"
     OverloadedReplyAgent "reply with option 82 in file or sname"

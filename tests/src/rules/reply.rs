@@ -132,5 +132,38 @@ pub fn cases(world: &World) -> Vec<Case> {
     ));
     let last = cases.len() - 1;
     cases[last].spec.destination = OTHER_RELAY;
+    for (kind, name) in [
+        (11, "DHCPLEASEUNASSIGNED is for the relay, not for a client"),
+        (12, "DHCPLEASEUNKNOWN is for the relay, not for a client"),
+        (13, "DHCPLEASEACTIVE is for the relay, not for a client"),
+    ] {
+        for options in
+            [&[53, 1, kind, 255][..], &[53, 1, kind, 82, 2, 9, 0, 255], &[53, 1, kind, 52, 1, 3, 255]]
+        {
+            let mut message = offer(world, 1, &[], 0);
+            message.truncate(240);
+            message.extend(options);
+            cases.push(super::case(
+                name,
+                super::from_server(world, 1, message),
+                super::Expect::Passed("lease_answer"),
+            ));
+        }
+    }
+    cases.extend([10u8, 14].map(|kind| {
+        let mut given = offer(world, 1, &[], 0);
+        given.truncate(240);
+        given.extend([53, 1, kind, 255]);
+        let mut expected = given.clone();
+        expected.resize(300, 0);
+        delivered(
+            world,
+            "a reply of a type next to those of leasequery is a client's",
+            1,
+            given,
+            expected,
+            (CLIENT, LEASED),
+        )
+    }));
     cases
 }

@@ -128,6 +128,7 @@ fn configuration(range: &std::ops::RangeInclusive<u8>) -> String {
     let (first, last) = (range.start(), range.end());
     format!(
         r"ping-check false;
+allow leasequery;
 authoritative;
 ddns-update-style none;
 default-lease-time 120;

@@ -10,10 +10,11 @@ use super::Vm;
 use crate::exec::{cargo, rendered};
 
 /// What runs in the machine, as (package, test target, arguments of the test program).
-const SUITE: [(&str, &str, &[&str]); 8] = [
+const SUITE: [(&str, &str, &[&str]); 9] = [
     ("relay-tests", "verifier", &["--nocapture"]),
     ("relay-tests", "vm_fanout", &["--ignored", "--nocapture"]),
     ("relay-tests", "vm_vrf", &["--ignored"]),
+    ("relay-tests", "vm_leasequery", &["--ignored"]),
     ("relay-tests", "vm_vss", &["--ignored"]),
     ("relay-tests", "vm_hosts", &["--ignored"]),
     ("relay-tests", "vm_seed", &["--ignored"]),

@@ -13,6 +13,18 @@ impl Table {
     /// Gives a client a lease, in place of the one it may hold.
     pub(super) fn bind(&mut self, number: u32, lease: Lease, actions: &mut Vec<Action>) {
         let Some(client) = self.clients.get(number) else { return };
+        let kind = match client.held() {
+            Some(old) if old.address != lease.address => StepKind::Bound,
+            Some(old) if old.server == lease.server => StepKind::Renewed,
+            Some(_) => StepKind::TakenOver,
+            None => StepKind::Bound,
+        };
+        self.bind_as(number, lease, kind, actions);
+    }
+
+    /// The same, told as `kind`.
+    pub(super) fn bind_as(&mut self, number: u32, lease: Lease, kind: StepKind, actions: &mut Vec<Action>) {
+        let Some(client) = self.clients.get(number) else { return };
         let (vrf, held) = (client.key.vrf, client.held().copied());
         if let Some(other) = self.index.by_address(&self.clients, vrf, lease.address)
             && other != number
@@ -40,11 +52,6 @@ impl Table {
         self.publish(number, actions);
         self.save(number);
         self.arm(number, lease.expires);
-        let kind = match held {
-            Some(old) if keeps && old.server == lease.server => StepKind::Renewed,
-            Some(_) if keeps => StepKind::TakenOver,
-            _ => StepKind::Bound,
-        };
         self.step(kind, number, lease.address, lease.server, actions);
     }
 
