@@ -101,8 +101,10 @@ pub struct Interface {
     pub max_hops: u8,
     /// The IPv4 type of service octet of what the relay sends.
     pub tos: u8,
-    /// Always 0.
-    pub zero: [u8; 2],
+    /// DISCOVERs of one client that stay without an answer until the next address has its turn; 0 when there is none.
+    pub tries: u8,
+    /// Length of the prefix that `address` has on the client subnet, bits.
+    pub prefix: u8,
     /// Bits of [`flag`].
     pub flags: u32,
     /// Routing table of the servers' VRF, 0 for the main table.
@@ -110,6 +112,19 @@ pub struct Interface {
     /// What clients are remembered under, [`Address::interface`] of an address that replies to them come to and that others
     /// share; 0 when none is shared, and nothing is remembered.
     pub realm: u32,
+    /// Index of the configured interface, which is its own unless this is one more address of it.
+    pub first: u32,
+    /// Index of its next address; of the last one it is `first`. 0 when there is one address only.
+    pub next: u32,
+}
+
+impl Interface {
+    /// Whether an address is of the client subnet that `address` is of.
+    #[inline(always)]
+    pub fn is_on_link(&self, address: [u8; 4]) -> bool {
+        let differ = u32::from_be_bytes(self.address) ^ u32::from_be_bytes(address);
+        self.prefix != 0 && u64::from(differ) >> (32 - (self.prefix & 63).min(32)) == 0
+    }
 }
 
 /// Bits of [`Interface::flags`].
@@ -204,11 +219,19 @@ pub struct Address {
 impl Address {
     /// In `interface`: more than one interface uses this giaddr.
     pub const SHARED: u32 = 1 << 31;
+    /// In `interface`, besides: it is none of their giaddrs, but the address that answers to plain BOOTP come to.
+    pub const BOOTP: u32 = 1 << 30;
 
     /// Whether `interface` is a realm.
     #[inline(always)]
     pub const fn is_realm(interface: u32) -> bool {
         interface & Self::SHARED != 0
+    }
+
+    /// The realm, whatever else is said of the address.
+    #[inline(always)]
+    pub const fn realm(interface: u32) -> u32 {
+        interface & !Self::BOOTP
     }
 }
 
@@ -229,10 +252,50 @@ impl ClientKey {
     /// From the fields of a message.
     #[inline(always)]
     pub fn new(realm: u32, xid: [u8; 4], chaddr: [u8; 16]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = chaddr;
-        let halves = [[a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]];
-        Self { chaddr: halves.map(u64::from_ne_bytes), realm, xid }
+        Self { chaddr: halves(chaddr), realm, xid }
     }
+}
+
+#[inline(always)]
+fn halves([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]: [u8; 16]) -> [u64; 2] {
+    [[a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]].map(u64::from_ne_bytes)
+}
+
+/// Key of `ATTEMPTS`: a client of an interface that has several addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub struct AttemptKey {
+    /// The client's hardware address, as in [`ClientKey`].
+    pub chaddr: [u64; 2],
+    /// Index of the configured interface.
+    pub interface: u32,
+    /// Always 0.
+    pub zero: u32,
+}
+
+impl AttemptKey {
+    /// From the field of a message.
+    #[inline(always)]
+    pub fn new(interface: u32, chaddr: [u8; 16]) -> Self {
+        Self { chaddr: halves(chaddr), interface, zero: 0 }
+    }
+}
+
+/// Value of `ATTEMPTS`: how far the client has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Attempt {
+    /// Index of the record that its last DISCOVER went out with.
+    pub at: u32,
+    /// DISCOVERs with it since anybody answered one.
+    pub unanswered: u32,
+    /// Index of the record that its last OFFER or ACK was for, 0 when there was none.
+    pub answered: u32,
+}
+
+impl Attempt {
+    /// Nothing is known.
+    pub const NONE: Self = Self { at: 0, unanswered: 0, answered: 0 };
 }
 
 /// Key of `HOLDERS`: an address offered or given to a client.
@@ -389,7 +452,7 @@ const _: () = {
     assert!(Reason::ALL.len() <= REASON_SLOTS);
     assert!(size_of::<PortKey>() == 8);
     assert!(size_of::<Port>() == 16);
-    assert!(size_of::<Interface>() == 56);
+    assert!(size_of::<Interface>() == 64);
     assert!(size_of::<AddressKey>() == 8);
     assert!(size_of::<Address>() == 8);
     assert!(size_of::<Slot>() == 340);
@@ -398,6 +461,8 @@ const _: () = {
     assert!(size_of::<AgentKey>() == 16);
     assert!(size_of::<AgentOwner>() == 8);
     assert!(size_of::<ClientKey>() == 24);
+    assert!(size_of::<AttemptKey>() == 24);
+    assert!(size_of::<Attempt>() == 12);
     assert!(size_of::<HolderKey>() == 16);
     assert!(size_of::<Holder>() == 12);
     assert!(size_of::<LeaseKey>() == 8);

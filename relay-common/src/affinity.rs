@@ -86,13 +86,7 @@ pub fn note<E: Env + ?Sized>(env: &E, key: HolderKey, server: [u8; 4], xid: [u8;
 
 /// Remembers who sent a reply, if it offers or gives an address.
 #[inline(always)]
-pub(crate) fn learn<F: Frame, E: Env>(
-    frame: &F,
-    env: &E,
-    packet: &Packet,
-    interface: &Interface,
-    index: u32,
-) {
+pub(crate) fn learn<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet, interface: &Interface) {
     let kind = packet.options.message;
     if interface.flags & flag::AFFINITY == 0 || (kind != message::OFFER && kind != message::ACK) {
         return;
@@ -108,7 +102,7 @@ pub(crate) fn learn<F: Frame, E: Env>(
     if yiaddr == ipv4::UNSPECIFIED {
         return;
     }
-    let Some(key) = key(frame, packet, index, yiaddr) else { return };
+    let Some(key) = key(frame, packet, interface.first, yiaddr) else { return };
     env.note(key, packet.source, xid, kind == message::OFFER);
 }
 

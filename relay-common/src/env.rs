@@ -1,9 +1,10 @@
 //! The tables that the rules consult: BPF maps in the kernel, ordinary collections in the daemon.
 
 use crate::abi::{
-    Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, Port, PortKey,
+    Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Holder, HolderKey,
+    Interface, Port, PortKey,
 };
-use crate::affinity;
+use crate::{affinity, smart};
 
 /// What is known of a server group when a request is about to be sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,22 @@ pub trait Env {
     fn client(&self, key: ClientKey) -> Option<u32>;
     /// Remembers it.
     fn heard(&self, key: ClientKey, interface: u32);
+    /// How far a client has come with an interface's addresses.
+    fn attempt(&self, key: AttemptKey) -> Option<Attempt>;
+    /// Remembers it.
+    fn attempts(&self, key: AttemptKey, attempt: Attempt);
+    /// [`smart::record`]: the kernel does it on a stack of its own.
+    fn record(&self, key: AttemptKey, kind: u8, about: [u8; 4]) -> u32 {
+        smart::record(self, key, kind, about)
+    }
+    /// [`smart::tried`], likewise.
+    fn tried(&self, key: AttemptKey, record: u32) {
+        smart::tried(self, key, record);
+    }
+    /// [`smart::answered`], likewise.
+    fn answered(&self, key: AttemptKey, record: u32, gives: bool) {
+        smart::answered(self, key, record, gives);
+    }
     /// Who offered or gave an address lately.
     fn holder(&self, key: HolderKey) -> Option<Holder>;
     /// Remembers it.

@@ -15,6 +15,7 @@
 //! | `request`, `reply` | the two rewrites |
 //! | `delivery` | where a reply goes (RFC 2131 section 4.1, RFC 1542 section 5.4) |
 //! | `affinity` | which server a message about a lease goes to |
+//! | `smart` | which of its interface's addresses a client's request goes out with |
 //! | `agent` | option 82 as it is inserted and recognised |
 //! | `copy` | what makes one server's copy differ from another's |
 //! | `rate` | the token bucket of an interface |
@@ -46,6 +47,7 @@ mod rate;
 mod reply;
 mod request;
 pub mod shift;
+pub mod smart;
 mod verdict;
 pub mod wire;
 

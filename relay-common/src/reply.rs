@@ -9,7 +9,7 @@ use crate::headers::Datagram;
 use crate::packet::{HEADERS, Packet};
 use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, udp};
-use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload};
+use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload, smart};
 use recognise::{Removed, next_of_ours, recognise};
 
 #[inline(always)]
@@ -32,13 +32,14 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     if F::HAS_SLOW_PATH && HEADERS + len > interface.mtu as usize {
         return Err(Reason::EgressMtu);
     }
-    affinity::learn(frame, env, packet, interface, index);
-    frame.observe(&packet.seen(index));
+    affinity::learn(frame, env, packet, interface);
+    smart::note_reply(frame, env, packet, interface, index);
+    frame.observe(&packet.seen(interface.first));
     let l3 = make_room(frame, packet, interface, len).ok_or(Reason::NoRoom)?;
     let sum = reshape(frame, env, packet, &removed, len, l3).ok_or(Reason::NoRoom)?;
     let message = packet.options.message;
     address(frame, interface, message, len, l3, sum).ok_or(Reason::NoRoom)?;
-    Ok(Verdict::ToClient { interface: index, message })
+    Ok(Verdict::ToClient { interface: interface.first, message })
 }
 
 /// Makes the frame long enough at both ends for tags and padding, and returns the new offset of the IPv4 header.

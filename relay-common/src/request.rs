@@ -3,13 +3,16 @@
 
 mod insert;
 
-use crate::abi::{AddressKey, Interface, flag};
+use crate::abi::{AddressKey, AttemptKey, Interface, flag};
 use crate::headers::Datagram;
 use crate::packet::{HEADERS, Packet};
 use crate::verdict::remark;
 use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, ipv4, udp};
-use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload};
+use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload, smart};
+
+/// Offset of the message in a frame that is rewritten.
+const MESSAGE: usize = eth::HEADER_LEN + HEADERS;
 
 /// What becomes of option 82: nothing.
 const KEEP: usize = 0;
@@ -54,9 +57,14 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     if interface.rate != 0 && !env.admit(index, interface.rate) {
         return Err(Reason::RateLimited);
     }
+    // Plain BOOTP stays with the first address.
+    let smart = direct && interface.tries != 0 && packet.options.message != bootp::message::BOOTP;
+    let record = if smart { smart::of_request(frame, env, packet).ok_or(Reason::Truncated)? } else { index };
+    let record = frame.opaque(record as usize) as u32;
+    let chosen = env.interface(record).ok_or(Reason::NoInterface)?;
     // Without option 82 nothing else tells whose the reply is.
     if direct && interface.realm != 0 {
-        env.heard(packet.client(frame, interface.realm).ok_or(Reason::Truncated)?, index);
+        env.heard(packet.client(frame, interface.realm).ok_or(Reason::Truncated)?, record);
     }
 
     let wanted = (interface.flags & flag::UDP_CHECKSUM) as usize;
@@ -64,7 +72,7 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     let new_giaddr = match (direct, packet.options.message) {
         (false, _) => giaddr,
         (true, bootp::message::BOOTP) => interface.address,
-        (true, _) => interface.giaddr,
+        (true, _) => chosen.giaddr,
     };
     let header = Sum::new()
         .without_pair([hlen, hops])
@@ -75,13 +83,13 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     let message = if change == KEEP {
         insert::nothing(frame, packet, &route)?
     } else {
-        insert::option82(frame, env, packet, interface, &route, change == REPLACE)?
+        insert::option82(frame, env, packet, interface, record, &route, change == REPLACE)?
     };
     let sum = message.sum.plus(header).forgotten(frame);
     let left_out = if message.left_out { remark::OPTION82_LEFT_OUT } else { 0 };
     remarks |= frame.opaque(left_out as usize) as u32;
     let datagram = Datagram {
-        source: interface.source,
+        source: chosen.source,
         destination: ipv4::UNSPECIFIED,
         destination_port: udp::BOOTPS,
         tos: interface.tos,
@@ -90,6 +98,12 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     };
     let tags = packet.l3 - eth::HEADER_LEN;
     finish(frame, tags, &datagram, [hlen, hops + 1], new_giaddr).ok_or(Reason::NoRoom)?;
+    if smart
+        && packet.options.message == bootp::message::DISCOVER
+        && let Some(chaddr) = frame.read(MESSAGE + bootp::CHADDR)
+    {
+        env.tried(AttemptKey::new(index, chaddr), record);
+    }
     Ok(Verdict::ToServers {
         interface: index,
         group: interface.group,
@@ -156,7 +170,6 @@ fn finish<F: Frame>(
     if tags != 0 {
         frame.shrink_head(tags)?;
     }
-    const MESSAGE: usize = eth::HEADER_LEN + HEADERS;
     frame.write(eth::ETHERTYPE, eth::IPV4.to_be_bytes())?;
     frame.write(MESSAGE + bootp::HLEN, hlen_hops)?;
     frame.write(MESSAGE + bootp::GIADDR, giaddr)?;

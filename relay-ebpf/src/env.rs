@@ -3,8 +3,8 @@
 use relay_common::{
     Env, Route,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, LeaseKey,
-        Port, PortKey, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Holder, HolderKey,
+        Interface, LeaseKey, Port, PortKey, Slot,
     },
 };
 
@@ -13,7 +13,8 @@ use crate::{
     frame::forgotten,
     loops,
     maps::{
-        ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, BUCKETS, HOLDERS, INTERFACES, LEASES, PORTS, SLOTS, UNTAGGED,
+        ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, ATTEMPTS, BUCKETS, HOLDERS, INTERFACES, LEASES, PORTS,
+        SLOTS, UNTAGGED,
     },
 };
 
@@ -81,6 +82,38 @@ impl Env for Maps {
         let [low, high] = key.chaddr;
         // What it returns says nothing.
         let _ = loops::client_heard(key.realm, u32::from_ne_bytes(key.xid), low, high, interface);
+    }
+
+    #[inline(always)]
+    fn attempt(&self, key: AttemptKey) -> Option<Attempt> {
+        // SAFETY: another CPU may replace the value meanwhile; either is an answer, and it is copied out.
+        unsafe { ATTEMPTS.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn attempts(&self, key: AttemptKey, attempt: Attempt) {
+        // A full map makes room itself.
+        let _ = ATTEMPTS.insert(key, attempt, 0);
+    }
+
+    #[inline(always)]
+    fn record(&self, key: AttemptKey, kind: u8, about: [u8; 4]) -> u32 {
+        let [low, high] = key.chaddr;
+        loops::smart_record(key.interface, low, high, u32::from(kind), u32::from_ne_bytes(about))
+    }
+
+    #[inline(always)]
+    fn tried(&self, key: AttemptKey, record: u32) {
+        let [low, high] = key.chaddr;
+        // What it returns says nothing.
+        let _ = loops::smart_tried(key.interface, low, high, record);
+    }
+
+    #[inline(always)]
+    fn answered(&self, key: AttemptKey, record: u32, gives: bool) {
+        let [low, high] = key.chaddr;
+        // What it returns says nothing.
+        let _ = loops::smart_answered(key.interface, low, high, record, u32::from(gives));
     }
 
     #[inline(always)]

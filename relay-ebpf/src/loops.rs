@@ -6,8 +6,8 @@
 use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
 use relay_common::{
     Frame as _, Options, Reason, Sum,
-    abi::{ClientKey, HolderKey, MAX_SERVERS},
-    affinity, agent, checksum, shift,
+    abi::{AttemptKey, ClientKey, HolderKey, MAX_SERVERS},
+    affinity, agent, checksum, shift, smart,
 };
 
 use crate::{
@@ -141,6 +141,31 @@ pub(crate) extern "C" fn client_heard(realm: u32, xid: u32, low: u64, high: u64,
     let key = ClientKey { chaddr: [low, high], realm, xid: xid.to_ne_bytes() };
     // A full map makes room itself.
     let _ = CLIENTS.insert(key, interface, 0);
+    0
+}
+
+/// [`smart::record`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn smart_record(interface: u32, low: u64, high: u64, kind: u32, about: u32) -> u32 {
+    let key = AttemptKey { chaddr: [low, high], interface, zero: 0 };
+    smart::record(&Maps, key, kind as u8, about.to_ne_bytes())
+}
+
+/// [`smart::tried`]. The result says nothing.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn smart_tried(interface: u32, low: u64, high: u64, record: u32) -> u32 {
+    smart::tried(&Maps, AttemptKey { chaddr: [low, high], interface, zero: 0 }, record);
+    0
+}
+
+/// [`smart::answered`]. The result says nothing.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn smart_answered(interface: u32, low: u64, high: u64, record: u32, gives: u32) -> u32 {
+    let key = AttemptKey { chaddr: [low, high], interface, zero: 0 };
+    smart::answered(&Maps, key, record, gives != 0);
     0
 }
 

@@ -11,8 +11,8 @@ use aya_ebpf::{
 use relay_common::{
     Bucket, Options,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Counters, Holder, HolderKey, Interface,
-        Lease, LeaseKey, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Counters, Holder,
+        HolderKey, Interface, Lease, LeaseKey, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
     },
     event::Event,
 };
@@ -40,7 +40,7 @@ pub(crate) static PORTS: HashMap<PortKey, Port, 64> = HashMap::new();
 #[btf_map]
 pub(crate) static ADDRESSES: HashMap<AddressKey, Address, 256> = HashMap::new();
 
-/// The client-facing interfaces, from index 1. 56 octets each. Pinned.
+/// The client-facing interfaces, from index 1, and their further addresses behind them. 64 octets each. Pinned.
 #[btf_map(name = "interfaces")]
 pub(crate) static INTERFACES: Array<Interface, 64> = Array::new();
 
@@ -117,3 +117,7 @@ pub(crate) static LEASES: HashMap<LeaseKey, Lease, 65_536, { BPF_F_NO_PREALLOC a
 /// On which interface a client was heard whose giaddr does not tell: as many, likewise.
 #[btf_map]
 pub(crate) static CLIENTS: LruHashMap<ClientKey, u32, 65_536> = LruHashMap::new();
+
+/// Which of its interface's addresses a client has come to: as many, likewise.
+#[btf_map]
+pub(crate) static ATTEMPTS: LruHashMap<AttemptKey, Attempt, 65_536> = LruHashMap::new();

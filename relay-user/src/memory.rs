@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap, hash::Hash, sync::Arc};
 
 use aya::maps::{self, MapData};
 use bytemuck::Pod;
-use relay_common::abi::{ClientKey, Holder, HolderKey};
+use relay_common::abi::{Attempt, AttemptKey, ClientKey, Holder, HolderKey};
 
 use crate::{fastpath::Abi, leases::Leases};
 
@@ -21,6 +21,8 @@ pub struct KernelMaps {
     pub holders: KernelMap<HolderKey, Holder>,
     /// On which interface a client was heard.
     pub clients: KernelMap<ClientKey, u32>,
+    /// How far a client has come with an interface's addresses.
+    pub attempts: KernelMap<AttemptKey, Attempt>,
 }
 
 /// Everything that is remembered.
@@ -29,6 +31,8 @@ pub struct Memory {
     pub holders: Remembered<HolderKey, Holder>,
     /// On which interface a client was heard.
     pub clients: Remembered<ClientKey, u32>,
+    /// How far a client has come with an interface's addresses.
+    pub attempts: Remembered<AttemptKey, Attempt>,
     leases: Arc<Leases>,
 }
 
@@ -36,12 +40,18 @@ impl Memory {
     /// In the fast path's maps, if there are some; and the leases of the client table.
     pub fn new(maps: Option<KernelMaps>, leases: Arc<Leases>) -> Self {
         match maps {
-            Some(KernelMaps { holders, clients }) => Self {
+            Some(KernelMaps { holders, clients, attempts }) => Self {
                 holders: Remembered::Kernel(RefCell::new(holders)),
                 clients: Remembered::Kernel(RefCell::new(clients)),
+                attempts: Remembered::Kernel(RefCell::new(attempts)),
                 leases,
             },
-            None => Self { holders: Remembered::default(), clients: Remembered::default(), leases },
+            None => Self {
+                holders: Remembered::default(),
+                clients: Remembered::default(),
+                attempts: Remembered::default(),
+                leases,
+            },
         }
     }
 

@@ -3,13 +3,14 @@
 //! A pure function of both, called again on every change of the machine: what the relay does can then never depend on
 //! the order in which things happened.
 
+mod further;
 mod lookup;
 mod realm;
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use relay_common::{
-    abi::{Address, AddressKey, Interface, Port, PortKey, flag},
+    abi::{Address, AddressKey, AgentKey, AgentOwner, Interface, Port, PortKey, flag},
     wire::eth,
 };
 
@@ -103,6 +104,7 @@ pub fn make(config: &ResolvedConfig, machine: &Snapshot, redirects: &dyn Fn(u32)
     for (index, interface) in (1u32..).zip(&config.interfaces) {
         client_port(config, host, &lookup, redirects, index, interface, &mut plan);
     }
+    further::add(config, host, &mut plan);
     addresses(config, host, &mut plan);
     plan
 }
@@ -162,7 +164,7 @@ fn client_port(
         if let Some(agent) = encoded.agent() {
             flags |= flag::OPTION82;
             plan.tables.agents.insert(index, agent);
-            plan.tables.owners.extend(encoded.owners(index, server_vrf, interface.giaddr));
+            own(&mut plan.tables, encoded.owners(index, server_vrf, interface.giaddr));
         }
     }
     if relay.udp_checksum == UdpChecksum::Always {
@@ -189,10 +191,13 @@ fn client_port(
         max_message: relay.max_message_size,
         max_hops: relay.max_hops,
         tos: relay.dscp << 2,
-        zero: [0; 2],
+        tries: 0,
+        prefix: interface.prefix_len,
         flags,
         server_vrf,
         realm: 0,
+        first: index,
+        next: 0,
     });
     let found = match found {
         Ok(found) => found,
@@ -218,6 +223,13 @@ fn client_port(
             .clients = true;
     }
     plan.places.insert(index, Placed { ports: found.place.ports, tags });
+}
+
+/// What a server sends back that names no address is the configured interface's, which comes first.
+fn own(tables: &mut Tables, owners: Vec<(AgentKey, AgentOwner)>) {
+    for (key, owner) in owners {
+        tables.owners.entry(key).or_insert(owner);
+    }
 }
 
 fn option82_flags(option82: &ResolvedOption82) -> u32 {
@@ -250,7 +262,14 @@ fn addresses(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
             answered.entry(key).or_default().insert(index);
         }
     }
-    realm::assign(&mut plan.tables, &answered);
+    for (index, record) in (1u32..).zip(&plan.tables.interfaces).skip(config.interfaces.len()) {
+        let key = AddressKey { vrf: record.server_vrf, address: record.giaddr };
+        answered.entry(key).or_default().insert(index);
+    }
+    let giaddrs = plan.tables.interfaces.iter();
+    let giaddrs =
+        giaddrs.map(|record| AddressKey { vrf: record.server_vrf, address: record.giaddr }).collect();
+    realm::assign(&mut plan.tables, &answered, &giaddrs);
 }
 
 fn entry(table: &mut BTreeMap<AddressKey, Address>, vrf: u32, address: Ipv4Addr) -> &mut Address {

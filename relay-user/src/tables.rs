@@ -6,8 +6,8 @@ use std::{cell::RefCell, collections::BTreeMap, net::Ipv4Addr, time::Instant};
 use relay_common::{
     Bucket, Env, Route,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, Port,
-        PortKey,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Holder, HolderKey,
+        Interface, Port, PortKey,
     },
 };
 
@@ -152,6 +152,14 @@ impl Env for HostEnv<'_> {
 
     fn heard(&self, key: ClientKey, interface: u32) {
         self.memory.clients.set(key, interface);
+    }
+
+    fn attempt(&self, key: AttemptKey) -> Option<Attempt> {
+        self.memory.attempts.get(key)
+    }
+
+    fn attempts(&self, key: AttemptKey, attempt: Attempt) {
+        self.memory.attempts.set(key, attempt);
     }
 
     fn holder(&self, key: HolderKey) -> Option<Holder> {

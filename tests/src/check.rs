@@ -48,6 +48,7 @@ pub fn oracle(seed: u64, frames: usize) -> Result<(Totals, Reach), String> {
 /// Whether rules and oracle agree on one frame.
 fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> Result<(), String> {
     let heard = maps.heard.borrow_mut().drain(..).next();
+    let attempted = maps.attempted.borrow_mut().drain(..).next();
     let difference = |what: &str| {
         let frame = hex(&outcome.frame);
         Err(format!("{what}\nrules: {:?}\n{frame}\noracle: {}", outcome.verdict, show(decision)))
@@ -63,7 +64,16 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
         }
         (
             Verdict::ToServers { interface, group, message, servers, remarks },
-            Decision::Servers { interface: number, message: kind, left_out, swapped, remembered, copies },
+            Decision::Servers {
+                interface: number,
+                message: kind,
+                left_out,
+                swapped,
+                record,
+                remembered,
+                attempt,
+                copies,
+            },
         ) => {
             if (interface as usize, message) != (*number, *kind) {
                 return difference("another interface or message type");
@@ -77,14 +87,20 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
             if copies_now != *copies {
                 return difference("other copies");
             }
-            if heard != expected_client(maps, interface, &copies_now[0]).filter(|_| *remembered) {
+            if heard != expected_client(maps, *record, &copies_now[0]).filter(|_| *remembered) {
                 return difference("another client is remembered");
+            }
+            if attempted != attempt.as_ref().map(host::attempt) {
+                return difference("another attempt is remembered");
             }
         }
         (
             Verdict::ToClient { interface, message },
-            Decision::Client { interface: number, message: kind, frame },
+            Decision::Client { interface: number, message: kind, attempt, frame },
         ) => {
+            if attempted != attempt.as_ref().map(host::attempt) {
+                return difference("another attempt is remembered");
+            }
             if (interface as usize, message) != (*number, *kind) {
                 return difference("another interface or message type");
             }
@@ -98,11 +114,11 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
 }
 
 /// The client of a copy, as it is remembered.
-fn expected_client(maps: &Maps, interface: u32, copy: &[u8]) -> Option<(ClientKey, u32)> {
+fn expected_client(maps: &Maps, record: usize, copy: &[u8]) -> Option<(ClientKey, u32)> {
     let message = copy.get(42..)?;
-    let realm = maps.interfaces.get(interface as usize - 1)?.realm;
+    let realm = maps.interfaces.get(record - 1)?.realm;
     let (xid, chaddr) = (*message.get(4..)?.first_chunk()?, *message.get(28..)?.first_chunk()?);
-    Some((ClientKey::new(realm, xid, chaddr), interface))
+    Some((ClientKey::new(realm, xid, chaddr), record as u32))
 }
 
 /// Runs the table of single cases; the number of cases.
@@ -226,7 +242,7 @@ fn show(decision: &Decision) -> String {
             let servers = copies.len();
             format!("to {servers} servers, interface {interface}, type {message}\n{}", hex(&copies[0]))
         }
-        Decision::Client { interface, message, frame } => {
+        Decision::Client { interface, message, frame, .. } => {
             format!("to client, interface {interface}, type {message}\n{}", hex(frame))
         }
     }

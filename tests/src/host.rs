@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use relay_common::abi::{
-    Address, AddressKey, Agent, AgentKey, AgentOwner, ClientKey, Holder, HolderKey, Interface, Port, PortKey,
-    Server, flag,
+    Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Holder, HolderKey,
+    Interface, Port, PortKey, Server, flag,
 };
 use relay_common::agent::{identity, whole};
 use relay_common::{Bucket, Env, Route, SliceFrame, Verdict, address_copy, ingress};
@@ -32,6 +32,9 @@ pub struct Maps {
     pub clients: BTreeMap<ClientKey, u32>,
     /// Those that were heard since; they are not known to the next frame.
     pub heard: RefCell<Vec<(ClientKey, u32)>>,
+    /// How far clients have come with an interface's addresses, and what was said of it since.
+    pub attempts: BTreeMap<AttemptKey, Attempt>,
+    pub attempted: RefCell<Vec<(AttemptKey, Attempt)>>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
     /// Nanoseconds, for the rate limit.
     pub now: Cell<u64>,
@@ -89,37 +92,36 @@ impl Maps {
                 mtu: interface.mtu,
                 max_hops: interface.max_hops,
                 tos: interface.tos,
-                zero: [0; 2],
+                tries: interface.tries,
+                prefix: interface.prefix,
                 flags: interface.option82.as_ref().map_or(0, flags)
                     | bit(interface.always_checksum, flag::UDP_CHECKSUM)
                     | bit(interface.slow_replies, flag::SLOW_REPLIES),
                 server_vrf: vrf,
                 max_message: interface.max_message,
                 realm: 0,
+                first: world.first(number as usize) as u32,
+                next: next(world, number as usize),
             });
         }
-        maps.answered(world);
+        maps.realms(world);
         let known = world.clients.iter().map(|client| {
             let realm = maps.interfaces[client.interface - 1].realm;
             (ClientKey::new(realm, client.xid, client.chaddr), client.interface as u32)
         });
         maps.clients = known.filter(|(key, _)| key.realm != 0).collect();
+        maps.attempts = world.attempts.iter().map(attempt).collect();
         maps
     }
 
     /// Which interfaces' replies come to which address, and which of them share one.
-    fn answered(&mut self, world: &World) {
-        let comes_to = |address: (u32, [u8; 4]), interface: &crate::oracle::world::Interface| {
-            address.0 == world.server_vrf(interface)
-                && [interface.giaddr, interface.address].contains(&address.1)
-        };
-        let mut addresses: Vec<(u32, [u8; 4])> = Vec::new();
-        for interface in &world.interfaces {
-            let vrf = world.server_vrf(interface);
-            addresses.extend([(vrf, interface.giaddr), (vrf, interface.address)]);
-        }
+    fn realms(&mut self, world: &World) {
+        let addresses: Vec<(u32, [u8; 4])> =
+            world.interfaces.iter().flat_map(|interface| world.comes_to(interface)).collect();
         let sharing = |address: (u32, [u8; 4])| -> Vec<usize> {
-            (0..world.interfaces.len()).filter(|&index| comes_to(address, &world.interfaces[index])).collect()
+            (0..world.interfaces.len())
+                .filter(|&index| world.comes_to(&world.interfaces[index]).contains(&address))
+                .collect()
         };
         // The least of its realm, as far as that has got round.
         let mut realms: Vec<usize> = (0..world.interfaces.len()).collect();
@@ -135,7 +137,8 @@ impl Maps {
             let realm = Address::SHARED | (realms[together[0]] as u32 + 1);
             self.known(address.0, address.1).interface = match together[..] {
                 [one] => one as u32 + 1,
-                _ => realm,
+                _ if together.iter().any(|&index| world.interfaces[index].giaddr == address.1) => realm,
+                _ => realm | Address::BOOTP,
             };
             if together.len() > 1 {
                 together.iter().for_each(|&index| self.interfaces[index].realm = realm);
@@ -149,7 +152,7 @@ impl Maps {
         self.agents.insert(number, agent);
         let mut own = |hash, vss_ignored| {
             let owner = AgentOwner { interface: number, vss_ignored };
-            self.owners.insert(AgentKey { hash, vrf, giaddr }, owner);
+            self.owners.entry(AgentKey { hash, vrf, giaddr }).or_insert(owner);
         };
         for flags in [0, 0x80] {
             let mut value = option82.value.clone();
@@ -190,6 +193,20 @@ impl Maps {
         let all = self.groups[group as usize].iter().enumerate();
         all.filter(|(index, _)| servers & 1 << index != 0).map(copy).collect()
     }
+}
+
+/// The index of an interface's next address.
+fn next(world: &World, number: usize) -> u32 {
+    let ring = world.addresses_of(world.first(number));
+    let place = ring.iter().position(|&one| one == number).expect("it is one of them");
+    if ring.len() == 1 { 0 } else { ring[(place + 1) % ring.len()] as u32 }
+}
+
+/// As the rules remember it.
+pub fn attempt(attempt: &crate::oracle::world::Attempt) -> (AttemptKey, Attempt) {
+    let value =
+        Attempt { at: attempt.at as u32, unanswered: attempt.unanswered, answered: attempt.answered as u32 };
+    (AttemptKey::new(attempt.interface as u32, attempt.chaddr), value)
 }
 
 fn flags(option82: &Option82) -> u32 {
@@ -238,6 +255,14 @@ impl Env for Maps {
 
     fn heard(&self, key: ClientKey, interface: u32) {
         self.heard.borrow_mut().push((key, interface));
+    }
+
+    fn attempt(&self, key: AttemptKey) -> Option<Attempt> {
+        self.attempts.get(&key).copied()
+    }
+
+    fn attempts(&self, key: AttemptKey, attempt: Attempt) {
+        self.attempted.borrow_mut().push((key, attempt));
     }
 
     fn holder(&self, _key: HolderKey) -> Option<Holder> {

@@ -69,6 +69,9 @@ pub fn remember(maps: &Maps, memory: &Memory) {
     for (&key, &interface) in &maps.clients {
         memory.clients.set(key, interface);
     }
+    for (&key, &attempt) in &maps.attempts {
+        memory.attempts.set(key, attempt);
+    }
 }
 
 /// A namespace with the devices of every world, which device maps want to see.

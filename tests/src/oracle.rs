@@ -10,13 +10,14 @@ mod options;
 mod reply;
 mod request;
 mod rule;
+mod smart;
 pub mod world;
 
 use octets::{four, half, sum};
 use options::Options;
 use request::Received;
 pub use rule::Rule;
-use world::World;
+use world::{Attempt, World};
 
 /// What a right relay does with a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,17 +26,20 @@ pub enum Decision {
     Not(Vec<&'static str>),
     /// These frames to the servers of the group, in order.
     /// `left_out`: ours was to go into them and did not, for their size. `swapped`: their `secs` were in the wrong byte
-    /// order. `remembered`: the client's interface is, because its giaddr will not tell.
+    /// order. `record`: number of the address it goes out with. `remembered`: that is, because the giaddr will not tell.
+    /// `attempt`: how far the client has come then, where that is counted.
     Servers {
         interface: usize,
         message: u8,
         left_out: bool,
         swapped: bool,
+        record: usize,
         remembered: bool,
+        attempt: Option<Attempt>,
         copies: Vec<Vec<u8>>,
     },
     /// This frame to the client.
-    Client { interface: usize, message: u8, frame: Vec<u8> },
+    Client { interface: usize, message: u8, attempt: Option<Attempt>, frame: Vec<u8> },
 }
 
 /// Decides on a frame that came in on `device`, and tells by which rules.

@@ -10,6 +10,7 @@ pub mod refused;
 pub mod reply;
 pub mod request;
 pub mod size;
+pub mod smart;
 pub mod untouched;
 
 use std::net::Ipv4Addr;
@@ -88,6 +89,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases.extend(reply::cases(world));
     cases.extend(insertion::cases(world));
     cases.extend(size::cases(world));
+    cases.extend(smart::cases(world));
     cases.extend(policy::cases(world));
     cases.extend(circuit::cases(world));
     cases.extend(delivery::cases(world));

@@ -10,6 +10,7 @@
 //! | 13, one server without a next hop must not stop the others | `nexthops.rs`; 32 servers: `fanout.rs` |
 //! | 13, 24, servers in several VRFs | `vm_vrf.rs` (needs VRF devices) |
 //! | 15, a renewal to the real server that the host routes on | `chains.rs`, `e2e.rs` |
+//! | 19 | `smart.rs` |
 //! | 34, which server gets a renewal | `affinity.rs` |
 //! | 35, duplicates of two servers in failover behind two relays | `e2e.rs` |
 //!
@@ -19,7 +20,6 @@
 //! | --- | --- |
 //! | 14, second half | a source port other than 67 (RFC 8357): the relay always sends from 67 |
 //! | 16, second half | only the active of several relays relays (VRRP) |
-//! | 19 | smart relay |
 //! | 20, third part | a driver that keeps the tag beside the frame |
 //! | 21 | interfaces that lose their address or their VRF while the relay runs; `vm_vrf.rs` has the VRF |
 //! | 23, first half | a limit for each client; a flood of one client is held back with its interface |

@@ -55,6 +55,8 @@ impl Pair {
 
     /// Runs both and compares; a difference ends the test with a report.
     fn same(&mut self, origin: impl Fn() -> String, device: u32, frame: &[u8]) -> Did {
+        // What the last frame has changed.
+        kernel::remember(&self.maps, &self.kernel.memory);
         let kernel = self.kernel.run(frame, device).expect("the kernel runs the program");
         let host = self.host(frame, device);
         compare(&self.tables, frame, &kernel, &host)

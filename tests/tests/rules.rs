@@ -32,9 +32,9 @@ fn every_case_comes_out_in_the_kernel_as_on_the_host_or_is_left_to_the_slow_path
         let tables = kernel::tables(&world);
         let mut kernel = Kernel::load(&tables).expect("the object loads");
         let maps = Maps::new(&world);
-        kernel::remember(&maps, &kernel.memory);
         let mut failures = Vec::new();
         for case in rules::cases(&world) {
+            kernel::remember(&maps, &kernel.memory);
             let frame = case.spec.frame();
             let run = kernel.run(&frame, case.spec.device).expect("the kernel runs the program");
             let buckets = RefCell::new(BTreeMap::new());

@@ -4,6 +4,7 @@
 use crate::abi::{Address, AddressKey, AgentKey, AgentOwner, Interface, flag};
 use crate::agent::{MAX_VALUE, identity};
 use crate::packet::Packet;
+use crate::smart::MAX_ADDRESSES;
 use crate::wire::bootp::{self, agent, message, option};
 use crate::{Env, Frame, Reason};
 
@@ -57,11 +58,13 @@ pub(super) fn recognise<F: Frame, E: Env>(
         return Err(Reason::WrongGiaddr);
     }
     // The address on the client subnet is for plain BOOTP alone.
-    if !Address::is_realm(packet.addressed)
-        && packet.options.message != bootp::message::BOOTP
-        && env.interface(packet.addressed).is_none_or(|found| found.giaddr != giaddr)
-    {
-        return Err(Reason::WrongGiaddr);
+    if packet.options.message != bootp::message::BOOTP {
+        let realm = Address::is_realm(packet.addressed);
+        if realm && packet.addressed & Address::BOOTP != 0
+            || !realm && env.interface(packet.addressed).is_none_or(|found| found.giaddr != giaddr)
+        {
+            return Err(Reason::WrongGiaddr);
+        }
     }
     // Nobody but the relay has asked: what a client got of it would be another client's.
     if matches!(packet.options.message, message::LEASEUNASSIGNED..=message::LEASEACTIVE) {
@@ -123,9 +126,12 @@ fn none_left<E: Env>(env: &E, packet: &Packet, index: u32) -> Removed {
 /// The interface on which the client was heard, for a giaddr that several interfaces have.
 #[inline(always)]
 fn client<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) -> Result<u32, Reason> {
-    let key = packet.client(frame, packet.addressed).ok_or(Reason::Truncated)?;
+    let key = packet.client(frame, Address::realm(packet.addressed)).ok_or(Reason::Truncated)?;
+    let plain = packet.options.message == bootp::message::BOOTP;
     // In a realm not every interface has every address.
-    let has_giaddr = |found: &Interface| [found.giaddr, found.address].contains(&packet.destination);
+    let has_giaddr = |found: &Interface| {
+        found.giaddr == packet.destination || plain && found.address == packet.destination
+    };
     let fits = |found: &Interface| found.server_vrf == packet.port.vrf && has_giaddr(found);
     let heard = env.client(key).filter(|&index| env.interface(index).is_some_and(fits));
     heard.ok_or(Reason::AmbiguousGiaddr)
@@ -224,13 +230,14 @@ fn by_sub_options<F: Frame, E: Env>(
         }
     }
     let mut rest = joined.get(..len).unwrap_or_default();
-    let (mut circuit, mut remote, mut vss, mut control) = (None, None, None, false);
+    let (mut circuit, mut remote, mut vss, mut control, mut link) = (None, None, None, false, None);
     while let [code, len, tail @ ..] = rest {
         let (value, next) = tail.split_at_checked(usize::from(*len)).ok_or(Reason::UnknownCircuit)?;
         let place = match *code {
             agent::CIRCUIT_ID => Some(&mut circuit),
             agent::REMOTE_ID => Some(&mut remote),
             agent::VSS => Some(&mut vss),
+            agent::LINK_SELECTION | agent::CISCO_LINK_SELECTION => Some(&mut link),
             agent::VSS_CONTROL => {
                 control = true;
                 None
@@ -255,7 +262,20 @@ fn by_sub_options<F: Frame, E: Env>(
     if control && !cisco {
         return Err(Reason::VssIgnored);
     }
-    Ok((owner.interface, Removed::all(packet)))
+    Ok((selected(env, owner.interface, link), Removed::all(packet)))
+}
+
+/// The record whose address the link selection of a reply names, among those of an interface; the first when it names none.
+fn selected<E: Env>(env: &E, first: u32, link: Option<&[u8]>) -> u32 {
+    let mut at = first;
+    for _ in 0..MAX_ADDRESSES {
+        let Some(found) = env.interface(at).filter(|found| found.next != 0) else { break };
+        if link == Some(&found.address[..]) {
+            return at;
+        }
+        at = found.next;
+    }
+    first
 }
 
 /// The most that the option 82 instances of one message can take.

@@ -39,17 +39,18 @@ fn keep<F: Frame>(frame: &mut F, packet: &Packet, route: &Route, left_out: bool)
     Ok(Message { len: packet.len, sum, left_out })
 }
 
-/// Puts ours before END; with `replace`, takes out every other before that.
+/// Puts ours, that of `record`, before END; with `replace`, takes out every other before that.
 #[inline(always)]
 pub(super) fn option82<F: Frame, E: Env>(
     frame: &mut F,
     env: &E,
     packet: &Packet,
     interface: &Interface,
+    record: u32,
     route: &Route,
     replace: bool,
 ) -> Result<Message, Reason> {
-    let ours = env.agent(packet.port.interface).unwrap_or(&Agent::NONE);
+    let ours = env.agent(record).unwrap_or(&Agent::NONE);
     let authenticated = frame.noted_option(option::AUTHENTICATION).is_some();
     if F::HAS_SLOW_PATH && authenticated {
         return Err(Reason::Authenticated);
@@ -76,7 +77,7 @@ pub(super) fn option82<F: Frame, E: Env>(
     if !F::HAS_SLOW_PATH {
         let ours = if fits { ours } else { &Agent::NONE };
         frame.observe(&packet.seen(packet.port.interface));
-        return rebuild(frame, packet, ours, replace, authenticated).ok_or(Reason::NoRoom);
+        return rebuild(frame, packet, (record, ours), replace, authenticated).ok_or(Reason::NoRoom);
     }
     let wanted = frame.offset(if fits { wanted } else { packet.len });
     if HEADERS + wanted > route.mtu as usize {
@@ -100,7 +101,7 @@ pub(super) fn option82<F: Frame, E: Env>(
         frame.grow_tail(old).ok_or(Reason::NoRoom)?;
     }
     let sum = if fits {
-        frame.write_agent(packet.split, packet.port.interface, ours, unicast(packet))
+        frame.write_agent(packet.split, record, ours, unicast(packet))
     } else {
         // Where END was missing none is made up.
         let mark = if options.end < packet.end() { option::END } else { option::PAD };
@@ -139,7 +140,7 @@ fn unicast(packet: &Packet) -> bool {
 fn rebuild<F: Frame>(
     frame: &mut F,
     packet: &Packet,
-    ours: &Agent,
+    (record, ours): (u32, &Agent),
     replace: bool,
     authenticated: bool,
 ) -> Option<Message> {
@@ -168,7 +169,7 @@ fn rebuild<F: Frame>(
             let end = frame.len();
             if open {
                 frame.grow_tail(1)?;
-                frame.write_agent(place, packet.port.interface, ours, unicast(packet))?;
+                frame.write_agent(place, record, ours, unicast(packet))?;
                 frame.shrink_tail(1)?;
                 let len = end - message;
                 let sum = frame.sum(message, len)?;
@@ -187,7 +188,7 @@ fn rebuild<F: Frame>(
         if frame.len() < end {
             frame.grow_tail(end - frame.len())?;
         }
-        frame.write_agent(place, packet.port.interface, ours, unicast(packet))?;
+        frame.write_agent(place, record, ours, unicast(packet))?;
     } else if !authenticated {
         let cut = frame.len().saturating_sub(options.end + 1);
         frame.shrink_tail(cut)?;

@@ -109,6 +109,8 @@ pub mod agent {
 pub mod message {
     /// No option 53: plain BOOTP.
     pub const BOOTP: u8 = 0;
+    /// DHCPDISCOVER.
+    pub const DISCOVER: u8 = 1;
     /// DHCPOFFER.
     pub const OFFER: u8 = 2;
     /// DHCPREQUEST.

@@ -21,6 +21,9 @@ pub const CLIENTS_MAX: u32 = 10_000_000;
 /// Clients of an interface in the lease table, unless it says otherwise: as many as a /16 has addresses.
 pub const INTERFACE_CLIENTS: u32 = 65_536;
 
+/// Addresses that a smart relay goes through behind the first.
+pub const MAX_FURTHER: usize = relay_common::smart::MAX_ADDRESSES - 1;
+
 /// A configuration that is right in itself. Serialises as the file that would say the same with every default written.
 #[derive(Clone, Debug, Serialize)]
 #[serde(into = "File")]
@@ -254,6 +257,10 @@ pub struct Interface {
     pub address: Option<Ipv4Addr>,
     /// What requests carry in giaddr; `None`: the address.
     pub giaddr: Option<Ipv4Addr>,
+    /// DISCOVERs of one client without an answer after which the next address has its turn; `None`: the first stays.
+    pub smart_relay: Option<u8>,
+    /// The addresses behind the first; `None`: one of each further subnet of the device.
+    pub smart_relay_addresses: Option<Vec<Ipv4Addr>>,
     /// Requests per second; `None`: no limit.
     pub rate_limit: Option<u32>,
     /// Clients of this interface in the lease table at most. 1 to [`CLIENTS_MAX`].

@@ -90,6 +90,8 @@ fn client_interface(interface: Interface, group_names: &[String]) -> file::Inter
         group,
         address,
         giaddr,
+        smart_relay,
+        smart_relay_addresses,
         rate_limit,
         clients_max,
         host_routes,
@@ -103,6 +105,9 @@ fn client_interface(interface: Interface, group_names: &[String]) -> file::Inter
         server_group: group_names.get(group).cloned(),
         address: text(address),
         giaddr: text(giaddr),
+        smart_relay: smart_relay.map(i64::from),
+        smart_relay_addresses: smart_relay_addresses
+            .map(|addresses| addresses.iter().map(Ipv4Addr::to_string).collect()),
         rate_limit: rate_limit.map(i64::from),
         clients_max: Some(clients_max.into()),
         host_routes: Some(host_routes),

@@ -80,6 +80,8 @@ pub(super) struct Interface {
     pub(super) server_group: Option<String>,
     pub(super) address: Option<String>,
     pub(super) giaddr: Option<String>,
+    pub(super) smart_relay: Option<i64>,
+    pub(super) smart_relay_addresses: Option<Vec<String>>,
     pub(super) rate_limit: Option<i64>,
     pub(super) clients_max: Option<i64>,
     pub(super) host_routes: Option<bool>,

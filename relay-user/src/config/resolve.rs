@@ -4,6 +4,7 @@
 
 mod interface;
 mod places;
+mod smart;
 
 use std::collections::HashMap;
 
@@ -32,7 +33,14 @@ impl Config {
             .iter()
             .enumerate()
             .map(|(index, interface)| {
-                interface::client_facing(index, interface, &groups, machine, &topology, &mut report)
+                interface::client_facing(
+                    index,
+                    (interface, &self.interfaces),
+                    &groups,
+                    machine,
+                    &topology,
+                    &mut report,
+                )
             })
             .collect();
         places::apart(&self.interfaces, self.relay.xdp_mode, &topology, &mut report);
@@ -133,6 +141,10 @@ impl Config {
         for (interface, found) in effective.interfaces.iter_mut().zip(resolved) {
             interface.address = Some(found.address);
             interface.giaddr = Some(found.giaddr);
+            interface.smart_relay_addresses = found
+                .smart_relay
+                .as_ref()
+                .map(|smart| smart.further.iter().map(|(address, _)| *address).collect());
             if let (Some(option82), Some(found)) = (&mut interface.option82, &found.option82) {
                 option82.link_selection = Some(found.link_selection);
             }

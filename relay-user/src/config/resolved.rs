@@ -85,6 +85,8 @@ pub struct ResolvedInterface {
     pub prefix_len: u8,
     /// What requests carry in giaddr.
     pub giaddr: Ipv4Addr,
+    /// How other addresses get their turn; `None`: they do not.
+    pub smart_relay: Option<SmartRelay>,
     /// Index into [`ResolvedConfig::groups`].
     pub group: usize,
     /// Requests per second; `None`: no limit.
@@ -95,6 +97,15 @@ pub struct ResolvedInterface {
     pub host_routes: bool,
     /// `None`: no option 82 is added, and an untrusted one is refused.
     pub option82: Option<ResolvedOption82>,
+}
+
+/// The addresses that a client's requests go out with one after another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmartRelay {
+    /// DISCOVERs of the client without an answer, until the next has its turn.
+    pub tries: u8,
+    /// Those behind the first, with the lengths of their prefixes; at least one.
+    pub further: Vec<(Ipv4Addr, u8)>,
 }
 
 /// What goes into option 82 of one interface, in the order of the sub-options.

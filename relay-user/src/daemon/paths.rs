@@ -7,7 +7,7 @@ use std::{
 
 use super::DaemonError;
 use crate::{
-    config::{Affinity, FastPath, ResolvedConfig, XdpMode},
+    config::{Affinity, FastPath, ResolvedConfig, ResolvedInterface, XdpMode},
     fastpath::{Attachment, EventRings, FastPathError, Mode, Object, Sizes, counters::Reader, selftest},
     leases::Leases,
     memory::Memory,
@@ -291,7 +291,9 @@ fn asks_for_leases(config: &ResolvedConfig) -> bool {
 
 /// Room for the configuration, and for addresses and ports that come while the daemon runs.
 fn sizes(config: &ResolvedConfig, keys: usize) -> Sizes {
-    let interfaces = config.interfaces.len() as u32;
+    let further =
+        |interface: &ResolvedInterface| interface.smart_relay.as_ref().map_or(0, |smart| smart.further.len());
+    let interfaces = (config.interfaces.len() + config.interfaces.iter().map(further).sum::<usize>()) as u32;
     let servers: usize = config.groups.iter().map(|group| group.servers.len()).sum();
     Sizes {
         interfaces,

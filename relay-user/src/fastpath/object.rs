@@ -139,6 +139,7 @@ impl Object {
             memory: Some(KernelMaps {
                 holders: map(&mut ebpf, "HOLDERS")?,
                 clients: map(&mut ebpf, "CLIENTS")?,
+                attempts: map(&mut ebpf, "ATTEMPTS")?,
             }),
             events: Some(EventRings {
                 discovers: map(&mut ebpf, "DISCOVERS")?,

@@ -99,6 +99,7 @@ fn tables(lab: &Lab) -> Tables {
         source: RELAY,
         mtu: 1500,
         max_hops: 16,
+        first: 1,
         ..Interface::default()
     });
     let key = PortKey { ifindex: lab.client.near, outer: 0, inner: 0 };

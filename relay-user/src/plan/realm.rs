@@ -14,8 +14,8 @@ use crate::tables::Tables;
 /// The interfaces, by their indexes, that replies to an address may be for.
 pub(super) type Answered = BTreeMap<AddressKey, BTreeSet<u32>>;
 
-/// Notes them in the tables of addresses and interfaces.
-pub(super) fn assign(tables: &mut Tables, answered: &Answered) {
+/// Notes them in the tables of addresses and interfaces. What is not among the `giaddrs` is for plain BOOTP alone.
+pub(super) fn assign(tables: &mut Tables, answered: &Answered, giaddrs: &BTreeSet<AddressKey>) {
     let mut parents: BTreeMap<u32, u32> = BTreeMap::new();
     for sharing in answered.values().filter(|sharing| sharing.len() > 1) {
         let roots: BTreeSet<u32> = sharing.iter().map(|&index| root(&parents, index)).collect();
@@ -28,7 +28,10 @@ pub(super) fn assign(tables: &mut Tables, answered: &Answered) {
         address.interface = match (sharing.first(), sharing.len()) {
             (None, _) => 0,
             (Some(&index), 1) => index,
-            (Some(&index), _) => Address::SHARED | root(&parents, index),
+            (Some(&index), _) => {
+                let bootp = if giaddrs.contains(key) { 0 } else { Address::BOOTP };
+                Address::SHARED | bootp | root(&parents, index)
+            }
         };
     }
     for &index in parents.keys() {
@@ -59,11 +62,11 @@ mod tests {
         let shared: [(u8, &[u32]); 5] = [(1, &[1]), (2, &[3, 5]), (3, &[2, 5]), (4, &[4, 6]), (5, &[3])];
         let answered =
             shared.into_iter().map(|(host, sharing)| (key(host), sharing.iter().copied().collect()));
-        assign(&mut tables, &answered.collect());
+        assign(&mut tables, &answered.collect(), &[key(2), key(4)].into());
         let of = |host| tables.addresses[&key(host)].interface;
         assert_eq!([of(1), of(5)], [1, 3], "nobody else has them");
         let (first, second) = (Address::SHARED | 2, Address::SHARED | 4);
-        assert_eq!([of(2), of(3), of(4)], [first, first, second]);
+        assert_eq!([of(2), of(3), of(4)], [first, first | Address::BOOTP, second]);
         let realms: Vec<u32> = tables.interfaces.iter().map(|interface| interface.realm).collect();
         assert_eq!(realms, [0, first, first, second, first, second]);
     }

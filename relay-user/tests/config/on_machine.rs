@@ -6,7 +6,7 @@ use relay_user::config::{
     Machine,
     domain::{Numbering, Policy, VlanTags, Vss},
     host::Device,
-    resolved::{ResolvedInterface, ResolvedOption82, Vrf},
+    resolved::{ResolvedInterface, ResolvedOption82, SmartRelay, Vrf},
 };
 
 use crate::{FILE, FULL, GOOD, device, good, machine, says, with};
@@ -31,6 +31,7 @@ fn what_is_left_to_the_machine_is_filled_in() {
             address: Ipv4Addr::new(192, 168, 70, 2),
             prefix_len: 22,
             giaddr: Ipv4Addr::new(10, 255, 0, 1),
+            smart_relay: None,
             group: 0,
             rate_limit: Some(1000),
             clients_max: 500,
@@ -67,6 +68,25 @@ fn what_is_left_to_the_machine_is_filled_in() {
         assert!(effective.lines().any(|written| written == line), "{line} is not in\n{effective}");
     }
     assert_eq!(good(&effective).resolve(&machine()).expect("right").interfaces, resolved.interfaces);
+}
+
+#[test]
+fn smart_relay_goes_on_with_the_device_s_other_subnets_or_with_what_is_named() {
+    let smart = |text: &str| {
+        let resolved = good(text).resolve(&machine()).unwrap_or_else(|error| panic!("{error}"));
+        let effective = resolved.effective.to_toml().expect("TOML");
+        assert_eq!(good(&effective).resolve(&machine()).expect("right").interfaces, resolved.interfaces);
+        resolved.interfaces[0].smart_relay.clone()
+    };
+    assert_eq!(smart(GOOD), None);
+    let second = (Ipv4Addr::new(192, 168, 61, 2), 25);
+    let expected = SmartRelay { tries: 3, further: vec![second] };
+    assert_eq!(smart(&format!("{GOOD}smart_relay = 3\n")), Some(expected.clone()));
+    let named = format!("{GOOD}smart_relay = 3\nsmart_relay_addresses = [\"192.168.61.2\"]\n");
+    assert_eq!(smart(&named), Some(expected));
+    let first = (Ipv4Addr::new(192, 168, 60, 2), 24);
+    let turned = format!("{GOOD}smart_relay = 1\naddress = \"192.168.61.2\"\n");
+    assert_eq!(smart(&turned), Some(SmartRelay { tries: 1, further: vec![first] }));
 }
 
 #[test]
@@ -177,6 +197,21 @@ fn each_fault_against_the_machine_is_said_with_line_key_and_remedy() {
         (
             GOOD.replace("eth1", "lo"),
             "5: interface[0].name: \"lo\" is not an Ethernet device; name the device whose link the clients are on",
+        ),
+        (
+            with("smart_relay = 3").replace("eth1", "eth0"),
+            "7: interface[0].smart_relay: \"eth0\" has no address of another subnet than 10.0.41.2; add one: ip address add \
+             192.0.2.1/24 dev eth0, or remove the key",
+        ),
+        (
+            format!("{GOOD}smart_relay = 3\nsmart_relay_addresses = [\"192.168.62.2\"]\n"),
+            "8: interface[0].smart_relay_addresses[0]: 192.168.62.2 is not an address of \"eth1\"; name further addresses of \
+             the device, one of each client subnet",
+        ),
+        (
+            format!("{GOOD}smart_relay = 3\ngiaddr = \"10.255.0.1\"\n"),
+            "7: interface[0].smart_relay: giaddr 10.255.0.1 stays the same, and without link selection nothing else names \
+             the other addresses; set option82.link_selection = true, or remove giaddr",
         ),
         (
             with("address = \"192.168.60.3\""),

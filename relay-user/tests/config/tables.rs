@@ -117,15 +117,16 @@ fn unknown_keys_are_named_with_the_nearest_valid_one() {
         &with("giadr = \"10.0.0.1\""),
         &[
             "7: interface[0].giadr: there is no such key; did you mean \"giaddr\"? valid keys in interface[0]: name, vlan, \
-          members, server_group, address, giaddr, rate_limit, clients_max, host_routes, option82",
+          members, server_group, address, giaddr, smart_relay, smart_relay_addresses, rate_limit, clients_max, host_routes, \
+          option82",
         ],
     );
 }
 
 #[test]
 fn one_slip_is_one_line_although_other_things_are_missing_for_it() {
-    let interface_keys =
-        "name, vlan, members, server_group, address, giaddr, rate_limit, clients_max, host_routes, option82";
+    let interface_keys = "name, vlan, members, server_group, address, giaddr, smart_relay, smart_relay_addresses, rate_limit, clients_max, \
+         host_routes, option82";
     for (right, slip, said) in [
         (
             "[[server_group]]",

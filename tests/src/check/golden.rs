@@ -48,6 +48,9 @@ fn world() -> anyhow::Result<World> {
         rate: 0,
         mtu: 1500,
         slow_replies: false,
+        further_of: 0,
+        tries: 0,
+        prefix: 24,
     };
     let port = |device, interface, mac| Port {
         device,
@@ -70,6 +73,7 @@ fn world() -> anyhow::Result<World> {
         groups: vec![Group { vrf: 0, mtu: 1500, servers: vec![server] }],
         local: vec![(0, address), (0, [10, 0, 41, 2])],
         clients: vec![],
+        attempts: vec![],
     })
 }
 

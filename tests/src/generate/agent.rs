@@ -14,8 +14,11 @@ pub fn agent(world: &World, random: &mut Random) -> Spec {
 
 /// A request of a client, or of a relay below us.
 fn request(world: &World, random: &mut Random) -> Spec {
-    let number =
-        if random.chance(10) { random.between(1, 7) } else { random.between(8, world.interfaces.len()) };
+    let number = match random.below(10) {
+        0 => random.between(1, 7),
+        1 | 2 => random.pick(&world.attempts).interface,
+        _ => random.between(8, world.configured()),
+    };
     let (interface, port) = (&world.interfaces[number - 1], world.port_of(number));
     let relayed = random.chance(50);
     let trusted = interface.option82.as_ref().is_some_and(|option82| option82.trusted);
@@ -45,9 +48,11 @@ fn request(world: &World, random: &mut Random) -> Spec {
     } else {
         message[24..28].fill(0);
     }
+    known(world, random, number, &mut message);
     let theirs: Vec<Vec<u8>> = (0..agents).map(|_| option(82, &theirs(random, interface))).collect();
     let mtu = world.groups[interface.group].mtu;
-    body(random, interface, mtu, &mut message, &theirs, &[1, 3, 3, 4, 7, 8, 99]);
+    let kinds: &[u8] = if interface.tries == 0 { &[1, 3, 3, 4, 7, 8, 99] } else { &[1, 1, 1, 3, 4] };
+    body(random, interface, mtu, &mut message, &theirs, kinds);
     let mut spec = datagram(random, message);
     (spec.device, spec.tags) = (interface.device, tags(random, interface.vlans, interface.tpid));
     (spec.source, spec.destination) = ([0; 4], [255; 4]);
@@ -64,7 +69,11 @@ const REPLY_KINDS: &[u8] = &[2, 5, 5, 6, 99, 2, 5, 5, 6, 99, 2, 5, 5, 6, 99, 11,
 
 /// A reply of a server.
 fn reply(world: &World, random: &mut Random) -> Spec {
-    let number = random.between(1, world.interfaces.len());
+    let number = match random.below(10) {
+        // One of the further addresses.
+        0 => random.between(world.configured() + 1, world.interfaces.len()),
+        _ => random.between(1, world.interfaces.len()),
+    };
     let interface = &world.interfaces[number - 1];
     let vrf = world.server_vrf(interface);
     let mut message = fixed(random, 2);
@@ -82,6 +91,7 @@ fn reply(world: &World, random: &mut Random) -> Spec {
             message[28..44].copy_from_slice(&client.chaddr);
         }
     }
+    known(world, random, world.first(number), &mut message);
     let bootp = random.chance(8);
     if bootp && random.chance(70) {
         message[24..28].copy_from_slice(&interface.address);
@@ -117,6 +127,26 @@ fn reply(world: &World, random: &mut Random) -> Spec {
     spec.destination_mac = mac(spec.device);
     spec.source_port = 67;
     spec
+}
+
+/// On an interface with several addresses often a client that has come somewhere with them, and an address of one of them.
+fn known(world: &World, random: &mut Random, number: usize, message: &mut [u8]) {
+    let known: Vec<_> = world.attempts.iter().filter(|attempt| attempt.interface == number).collect();
+    if known.is_empty() {
+        return;
+    }
+    if random.chance(80) {
+        message[28..44].copy_from_slice(&random.pick(&known).chaddr);
+    }
+    match random.below(3) {
+        0 => {}
+        1 => message[12..16].fill(0),
+        _ => {
+            let number = *random.pick(&world.addresses_of(number));
+            let [a, b, c, _] = world.interfaces[number - 1].address;
+            message[12..16].copy_from_slice(&[a, b, c, random.octet()]);
+        }
+    }
 }
 
 /// The options around these instances: message type, size, authentication, overload; and the tail.

@@ -7,7 +7,7 @@ const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: 
 }
 
 /// The list.
-pub const MUTANTS: [Mutant; 44] = [
+pub const MUTANTS: [Mutant; 51] = [
     mutant("hops grow by two", "request.rs", "&datagram, [hlen, hops + 1]", "&datagram, [hlen, hops + 2]"),
     mutant(
         "a foreign giaddr is overwritten",
@@ -108,8 +108,8 @@ pub const MUTANTS: [Mutant; 44] = [
     mutant(
         "max_message_size is one octet less",
         "request/insert.rs",
-        "let mut limit = interface.max_message;",
-        "let mut limit = interface.max_message - 1;",
+        "let mut limit = u32::from(interface.max_message);",
+        "let mut limit = u32::from(interface.max_message) - 1;",
     ),
     mutant(
         "the egress MTU does not limit what is inserted",
@@ -208,6 +208,48 @@ pub const MUTANTS: [Mutant; 44] = [
         "reply.rs",
         "matches!(removed, Removed::Ours { .. })",
         "matches!(removed, Removed::Nothing)",
+    ),
+    mutant(
+        "an address has one DISCOVER too many",
+        "smart.rs",
+        "attempt.unanswered >= u32::from(found.tries)",
+        "attempt.unanswered > u32::from(found.tries)",
+    ),
+    mutant(
+        "a REQUEST counts",
+        "request.rs",
+        "        && packet.options.message == bootp::message::DISCOVER\n",
+        "",
+    ),
+    mutant(
+        "an OFFER does not end the counting",
+        "smart.rs",
+        "unanswered: 0, answered: record });",
+        "unanswered: before.unanswered, answered: record });",
+    ),
+    mutant(
+        "an ACK does not lead back to the first address",
+        "smart.rs",
+        "let at = if gives { key.interface } else { before.at };",
+        "let at = before.at;",
+    ),
+    mutant(
+        "the address that is asked for tells no subnet",
+        "smart.rs",
+        "if about != ipv4::UNSPECIFIED && found.is_on_link(about) {",
+        "if false {",
+    ),
+    mutant(
+        "the source stays the first address",
+        "request.rs",
+        "source: chosen.source,",
+        "source: interface.source,",
+    ),
+    mutant(
+        "link selection in a reply tells nothing",
+        "reply/recognise.rs",
+        "if link == Some(&found.address[..]) {",
+        "if false {",
     ),
     mutant(
         "replies with option 90 are padded",

@@ -5,6 +5,7 @@ use super::octets::{datagram, four};
 use super::options::{Instance, sub_options, without};
 use super::request::Received;
 use super::rule::Rule;
+use super::smart;
 use super::world::{Interface, World};
 
 /// Server to client.
@@ -24,7 +25,8 @@ pub(super) fn reply(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decision 
     let giaddr = four(message, 24);
     let bootp = options.kind().is_none();
     let owns = |one: &Interface| {
-        world.server_vrf(one) == port.vrf && (one.giaddr == giaddr || bootp && one.address == giaddr)
+        let plain = bootp && one.further_of == 0 && one.address == giaddr;
+        world.server_vrf(one) == port.vrf && (one.giaddr == giaddr || plain)
     };
     let owners: Vec<usize> =
         (1..=world.interfaces.len()).filter(|&number| owns(&world.interfaces[number - 1])).collect();
@@ -69,7 +71,12 @@ pub(super) fn reply(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decision 
     frame.extend(tags(interface));
     frame.extend([0x08, 0x00]);
     frame.extend(datagram(interface.tos, interface.address, address, 68, &kept, true));
-    Decision::Client { interface: number, message: kind, frame }
+    let first = world.first(number);
+    if first != number {
+        rules.push(Rule::ReplyFurther);
+    }
+    let attempt = smart::reply(world, number, message, kind);
+    Decision::Client { interface: first, message: kind, attempt, frame }
 }
 
 /// Which interface a reply is for, what is taken out, and by which rules.
@@ -118,8 +125,13 @@ fn interface(world: &World, owners: &[usize], message: &[u8], agents: &[Instance
             Some(_) => {}
         }
     }
-    let number = circuit(world, &inserting, agents)?;
-    found(number, agents, if agents.len() > 1 { Rule::ReplyCircuitSplit } else { Rule::ReplyCircuit })
+    let (number, selected) = circuit(world, &inserting, agents)?;
+    let mut found =
+        found(number, agents, if agents.len() > 1 { Rule::ReplyCircuitSplit } else { Rule::ReplyCircuit })?;
+    if selected {
+        found.rules.push(Rule::ReplySelected);
+    }
+    Ok(found)
 }
 
 /// How ours came back.
@@ -178,8 +190,9 @@ fn ours(
     Ok(Found { number, out: if trusted { own.collect() } else { agents.to_vec() }, rules })
 }
 
-/// The last row: by circuit-id, VSS and remote-id.
-fn circuit(world: &World, owners: &[usize], agents: &[Instance]) -> Result<usize, Refused> {
+/// The last row: by circuit-id, VSS and remote-id; among the addresses of one interface by link selection, and whether it was
+/// that.
+fn circuit(world: &World, owners: &[usize], agents: &[Instance]) -> Result<(usize, bool), Refused> {
     // RFC 3396: one value, split.
     let joined: Vec<u8> = agents.iter().flat_map(|agent| agent.value.clone()).collect();
     let (list, whole) = sub_options(&joined);
@@ -198,12 +211,16 @@ fn circuit(world: &World, owners: &[usize], agents: &[Instance]) -> Result<usize
             && first(&ours, 151).unwrap_or_default() == first(&list, 151).unwrap_or_default()
             && (remote.is_none() || remote == first(&ours, 2))
     };
-    let fitting: Vec<usize> = owners.iter().copied().filter(fits).collect();
+    let fitting: Vec<usize> =
+        owners.iter().copied().filter(|&number| world.first(number) == number).filter(fits).collect();
     let &[number] = &fitting[..] else { return Err((Rule::UnknownCircuit, "unknown_circuit")) };
     if first(&list, 152).is_some() && !cisco(&world.interfaces[number - 1]) {
         return Err((Rule::VssIgnoredForeign, "vss_ignored"));
     }
-    Ok(number)
+    let link = list.iter().find(|(code, _)| [5, 150].contains(code)).map(|(_, value)| &value[..]);
+    let mut further = world.addresses_of(number).into_iter().skip(1);
+    let selected = further.find(|&number| Some(&world.interfaces[number - 1].address[..]) == link);
+    Ok((selected.unwrap_or(number), selected.is_some()))
 }
 
 /// RFC 2131 section 4.1 and RFC 1542 section 5.4, without ARP.

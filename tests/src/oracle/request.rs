@@ -4,6 +4,7 @@ use super::Decision;
 use super::octets::{datagram, four, half};
 use super::options::{Instance, Options, with, without};
 use super::rule::Rule;
+use super::smart;
 use super::world::{Interface, Policy, Port, Server, World};
 
 /// A datagram to port 67, as far as it was sound.
@@ -48,19 +49,24 @@ pub(super) fn request(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decisio
 
     let bootp = options.kind().is_none();
     let direct = four(message, 24) == [0; 4];
-    let (mut message, left_out) = agent(received, interface, &agents, rules);
+    let (record, attempt) = match direct {
+        true => smart::request(world, port.interface, message, options, rules),
+        false => (port.interface, None),
+    };
+    let chosen = &world.interfaces[record - 1];
+    let (mut message, left_out) = agent(received, chosen, &agents, rules);
     message[3] += 1;
     if direct {
         if bootp && interface.address != interface.giaddr {
             rules.push(Rule::BootpAddress);
         }
-        message[24..28].copy_from_slice(if bootp { &interface.address } else { &interface.giaddr });
+        message[24..28].copy_from_slice(if bootp { &interface.address } else { &chosen.giaddr });
     }
     let summed = received.given || interface.always_checksum;
     let copy = |server: &Server| {
         let mut frame = [server.next_mac, server.port_mac].concat();
         frame.extend([0x08, 0x00]);
-        frame.extend(datagram(interface.tos, interface.source, server.address, 67, &message, summed));
+        frame.extend(datagram(interface.tos, chosen.source, server.address, 67, &message, summed));
         frame
     };
     let copies = servers.into_iter().map(copy).collect();
@@ -70,7 +76,16 @@ pub(super) fn request(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decisio
     if remembered {
         rules.push(Rule::Remembered);
     }
-    Decision::Servers { interface: port.interface, message: kind, left_out, swapped, remembered, copies }
+    Decision::Servers {
+        interface: port.interface,
+        message: kind,
+        left_out,
+        swapped,
+        record,
+        remembered,
+        attempt,
+        copies,
+    }
 }
 
 /// The first table, as far as it drops.
@@ -114,12 +129,9 @@ fn refused(
 
 /// Whether replies for an interface come to an address to which replies for another come.
 fn shares(world: &World, number: usize) -> bool {
-    let addresses = |interface: &Interface| {
-        [interface.giaddr, interface.address].map(|address| (world.server_vrf(interface), address))
-    };
-    let own = addresses(&world.interfaces[number - 1]);
+    let own = world.comes_to(&world.interfaces[number - 1]);
     (1..).zip(&world.interfaces).any(|(other, interface)| {
-        other != number && addresses(interface).iter().any(|address| own.contains(address))
+        other != number && world.comes_to(interface).iter().any(|address| own.contains(address))
     })
 }
 

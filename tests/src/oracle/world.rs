@@ -13,11 +13,14 @@
 //! | 6 | c1, 8 | 3 | shares its giaddr with 5 |
 //! | 7 | c1, 9 | 3 | client MTU 576 |
 //!
-//! Those with option 82 are in `world/agents.rs`.
+//! Those with option 82 are in `world/agents.rs`, those with several addresses in `world/smart.rs`.
 
 mod agents;
 
+mod smart;
+
 pub use agents::{Client, Option82, Policy};
+pub use smart::Attempt;
 
 /// Interface index of the first client-facing device.
 pub const C0: u32 = 11;
@@ -77,6 +80,12 @@ pub struct Interface {
     pub mtu: u16,
     /// The kernel cannot redirect to it.
     pub slow_replies: bool,
+    /// Number of the interface that this is a further address of; 0 when it is one of its own.
+    pub further_of: usize,
+    /// DISCOVERs without an answer before the next address has its turn, 0 when there is none.
+    pub tries: u8,
+    /// Bits of the client subnet's prefix.
+    pub prefix: u8,
 }
 
 /// A server group.
@@ -110,6 +119,8 @@ pub struct World {
     pub local: Vec<(u32, [u8; 4])>,
     /// Which clients are known to be where.
     pub clients: Vec<Client>,
+    /// How far clients have come with an interface's addresses.
+    pub attempts: Vec<Attempt>,
 }
 
 impl World {
@@ -148,8 +159,10 @@ impl World {
             Interface { mtu: 576, ..interface(C1, [9, 0], [192, 168, 87, 2]) },
         ];
         interfaces.extend(agents::interfaces());
+        interfaces.extend(smart::interfaces());
         let mut ports: Vec<Port> = (1..)
             .zip(&interfaces)
+            .filter(|(_, interface)| interface.further_of == 0)
             .map(|(number, interface)| Port {
                 device: interface.device,
                 vlans: interface.vlans,
@@ -195,6 +208,10 @@ impl World {
             (0, [10, 0, 41, 2]),
             (0, [10, 255, 0, 15]),
             (0, [10, 255, 0, 23]),
+            (0, [10, 255, 0, 25]),
+            (0, [192, 168, 126, 2]),
+            (0, [192, 168, 127, 2]),
+            (0, [192, 168, 128, 2]),
             (SERVER_VRF, [10, 255, 0, 3]),
             (SERVER_VRF, [10, 255, 0, 8]),
             // Replies to plain BOOTP come to the address on the client subnet.
@@ -202,7 +219,7 @@ impl World {
             (SERVER_VRF, [10, 7, 8, 1]),
             (SERVER_VRF, [10, 9, 0, 2]),
         ]);
-        Self { ports, interfaces, groups, local, clients: agents::clients() }
+        Self { ports, interfaces, groups, local, clients: agents::clients(), attempts: smart::attempts() }
     }
 
     /// The interface of a number, which counts from 1.
@@ -213,6 +230,33 @@ impl World {
     /// The VRF an interface's servers are in.
     pub fn server_vrf(&self, interface: &Interface) -> u32 {
         self.groups[interface.group].vrf
+    }
+
+    /// How many interfaces there are without the further addresses, which are behind them.
+    pub fn configured(&self) -> usize {
+        self.interfaces.iter().filter(|interface| interface.further_of == 0).count()
+    }
+
+    /// The interface that a number belongs to, its own or that of a further address.
+    pub fn first(&self, number: usize) -> usize {
+        match self.interfaces[number - 1].further_of {
+            0 => number,
+            first => first,
+        }
+    }
+
+    /// The numbers of an interface's addresses in their order, from those of the first.
+    pub fn addresses_of(&self, first: usize) -> Vec<usize> {
+        (1..=self.interfaces.len()).filter(|&number| self.first(number) == first).collect()
+    }
+
+    /// The addresses that replies for an interface come to: giaddr, and for plain BOOTP our own.
+    pub fn comes_to(&self, interface: &Interface) -> Vec<(u32, [u8; 4])> {
+        let vrf = self.server_vrf(interface);
+        match interface.further_of {
+            0 => vec![(vrf, interface.giaddr), (vrf, interface.address)],
+            _ => vec![(vrf, interface.giaddr)],
+        }
     }
 
     /// The port of an interface.
@@ -254,6 +298,9 @@ fn interface(device: u32, vlans: [u16; 2], address: [u8; 4]) -> Interface {
         rate: 0,
         mtu: 1500,
         slow_replies: false,
+        further_of: 0,
+        tries: 0,
+        prefix: 24,
     }
 }
 

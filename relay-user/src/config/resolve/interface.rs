@@ -7,10 +7,10 @@ use super::{
         domain::{Identifier, Interface, Option82},
         error::Report,
         host::{Device, DeviceAddress, Machine},
-        resolved::{ResolvedGroup, ResolvedInterface, ResolvedOption82},
+        resolved::{ResolvedGroup, ResolvedInterface, ResolvedOption82, SmartRelay},
         template::Context,
     },
-    existing, vrf,
+    existing, smart, vrf,
 };
 use crate::place::{Place, Topology, Wanted};
 
@@ -20,7 +20,7 @@ const MAX_OPTION: usize = 255;
 /// `None` after a fault.
 pub(super) fn client_facing(
     index: usize,
-    interface: &Interface,
+    (interface, others): (&Interface, &[Interface]),
     groups: &[ResolvedGroup],
     machine: &Machine,
     topology: &Topology<'_>,
@@ -71,6 +71,22 @@ pub(super) fn client_facing(
              link_selection = true",
         );
     }
+    let smart_relay = match interface.smart_relay {
+        Some(tries) => {
+            let link_selection = option82.as_ref().is_some_and(|option82| option82.link_selection);
+            if giaddr != own.address && !link_selection {
+                report.error(
+                    &key("smart_relay"),
+                    format!("giaddr {giaddr} stays the same, and without link selection nothing else names the other addresses"),
+                    "set option82.link_selection = true, or remove giaddr",
+                );
+                return None;
+            }
+            let usable = smart::Usable { own, holder, others };
+            Some(SmartRelay { tries, further: usable.further(index, interface, report)? })
+        }
+        None => None,
+    };
     Some(ResolvedInterface {
         name: device.name.clone(),
         ifindex: device.ifindex,
@@ -83,6 +99,7 @@ pub(super) fn client_facing(
         address: own.address,
         prefix_len: own.prefix_len,
         giaddr,
+        smart_relay,
         group: interface.group,
         rate_limit: interface.rate_limit,
         clients_max: interface.clients_max,

@@ -1,8 +1,10 @@
 //! `[[interface]]` and `[[upstream]]`: the ports.
 
+use std::net::Ipv4Addr;
+
 use super::{
     super::{
-        domain::{INTERFACE_CLIENTS, Interface, ServerGroup, Upstream, VlanTags},
+        domain::{INTERFACE_CLIENTS, Interface, MAX_FURTHER, ServerGroup, Upstream, VlanTags},
         error::Report,
         file,
         suggest::did_you_mean,
@@ -34,6 +36,8 @@ pub(super) fn client_facing(
         server_group,
         address: own,
         giaddr,
+        smart_relay,
+        smart_relay_addresses,
         rate_limit,
         clients_max,
         host_routes,
@@ -47,6 +51,20 @@ pub(super) fn client_facing(
         group: group(&key("server_group"), server_group.as_deref(), groups, report),
         address: own.and_then(|text| address(&key("address"), &text, report)),
         giaddr: giaddr.and_then(|text| address(&key("giaddr"), &text, report)),
+        smart_relay: smart_relay.map(|tries| {
+            let unit = "DISCOVERs without an answer; leave the key out to stay with the first address";
+            number(&key("smart_relay"), Some(tries), 3, 1..=255, unit, report)
+        }),
+        smart_relay_addresses: smart_relay_addresses.map(|addresses| {
+            if smart_relay.is_none() {
+                report.error(
+                    &key("smart_relay_addresses"),
+                    "without smart_relay no other address is ever used",
+                    "add smart_relay = 3, or remove the key",
+                );
+            }
+            further_addresses(&key("smart_relay_addresses"), &addresses, report)
+        }),
         rate_limit: rate_limit.map(|limit| {
             let unit = "requests per second; leave the key out for no limit";
             number(&key("rate_limit"), Some(limit), 1, 1..=u32::MAX.into(), unit, report)
@@ -55,6 +73,26 @@ pub(super) fn client_facing(
         host_routes: host_routes.unwrap_or(false),
         option82: option82.map(|option82| relay_information(&key("option82"), option82, report)),
     }
+}
+
+fn further_addresses(key: &str, texts: &[String], report: &mut Report<'_>) -> Vec<Ipv4Addr> {
+    if texts.is_empty() || texts.len() > MAX_FURTHER {
+        report.error(
+            key,
+            format!("the list has {} addresses", texts.len()),
+            format!("write 1 to {MAX_FURTHER}, or leave the key out for those of the device"),
+        );
+    }
+    let mut addresses = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        let key = format!("{key}[{index}]");
+        let Some(found) = address(&key, text, report) else { continue };
+        if addresses.contains(&found) {
+            report.error(&key, format!("{found} is in the list already"), "name each address once");
+        }
+        addresses.push(found);
+    }
+    addresses
 }
 
 fn group(key: &str, name: Option<&str>, groups: &[ServerGroup], report: &mut Report<'_>) -> usize {

@@ -1,0 +1,51 @@
+//! The further addresses of interfaces with smart relay: each one more record behind the configured interfaces, in a ring
+//! with the first.
+
+use super::{own, table_of};
+use crate::{config::ResolvedConfig, nexthop::HostView, option82::Encoded, plan::Plan};
+
+/// Adds them. An address that the machine does not have now keeps its index, but not its turn.
+pub(super) fn add(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
+    for (first, interface) in (1u32..).zip(&config.interfaces) {
+        let Some(smart) = &interface.smart_relay else { continue };
+        let Some(mut configured) = plan.tables.interface(first).copied() else { continue };
+        configured.tries = smart.tries;
+        let group = config.groups.get(interface.group);
+        let server_vrf = table_of(group.and_then(|group| group.vrf.as_ref()));
+        let mut last = first;
+        for &(address, prefix) in &smart.further {
+            let mut record = configured;
+            (record.address, record.prefix) = (address.octets(), prefix);
+            let mut giaddr = interface.giaddr;
+            if interface.giaddr == interface.address {
+                giaddr = address;
+                (record.giaddr, record.source) = (address.octets(), address.octets());
+            }
+            record.next = first;
+            plan.tables.interfaces.push(record);
+            let index = plan.tables.interfaces.len() as u32;
+            if let Some(agent) = interface.option82.as_ref().map(|option82| Encoded::new(option82, address)) {
+                plan.tables.agents.extend(agent.agent().map(|octets| (index, octets)));
+                if agent.agent().is_some() {
+                    own(&mut plan.tables, agent.owners(index, server_vrf, giaddr));
+                }
+            }
+            if host.addresses.iter().any(|there| there.address == address) {
+                link(plan, last, index);
+                last = index;
+            }
+        }
+        // With nothing but the first there is nothing to count.
+        if last != first {
+            if let Some(record) = plan.tables.interfaces.get_mut(first as usize - 1) {
+                record.tries = smart.tries;
+            }
+        }
+    }
+}
+
+fn link(plan: &mut Plan, from: u32, to: u32) {
+    if let Some(record) = plan.tables.interfaces.get_mut(from as usize - 1) {
+        record.next = to;
+    }
+}
