@@ -36,10 +36,10 @@ pub(super) fn add(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
             }
         }
         // With nothing but the first there is nothing to count.
-        if last != first {
-            if let Some(record) = plan.tables.interfaces.get_mut(first as usize - 1) {
-                record.tries = smart.tries;
-            }
+        if last != first
+            && let Some(record) = plan.tables.interfaces.get_mut(first as usize - 1)
+        {
+            record.tries = smart.tries;
         }
     }
 }
