@@ -164,6 +164,8 @@ pub struct Agent {
     pub flags_at: u16,
     /// One's complement sum over the option and END, beginning at an even offset, in 16 bits.
     pub sum: u32,
+    /// Hash of the value that servers send back, `agent::whole`; 0 when it is to be looked up in `AGENT_OWNERS`.
+    pub answer: u64,
     /// The option, END, and zeros.
     pub octets: [u8; AGENT_ROOM],
 }
@@ -457,7 +459,7 @@ const _: () = {
     assert!(size_of::<Address>() == 8);
     assert!(size_of::<Slot>() == 340);
     assert!(size_of::<Server>() == 20);
-    assert!(size_of::<Agent>() == 8 + AGENT_ROOM);
+    assert!(size_of::<Agent>() == 16 + AGENT_ROOM);
     assert!(size_of::<AgentKey>() == 16);
     assert!(size_of::<AgentOwner>() == 8);
     assert!(size_of::<ClientKey>() == 24);

@@ -15,7 +15,7 @@ pub const MAX_VALUE: usize = 255;
 
 impl Agent {
     /// No option is inserted.
-    pub const NONE: Self = Self { len: 0, flags_at: 0, sum: 0, octets: [0; AGENT_ROOM] };
+    pub const NONE: Self = Self { len: 0, flags_at: 0, sum: 0, answer: 0, octets: [0; AGENT_ROOM] };
 
     /// The option with this value. `flags_at` is the offset in `value` of sub-option 10's octet, if there is one.
     /// `None` when the value is empty or longer than [`MAX_VALUE`].
@@ -32,8 +32,16 @@ impl Agent {
             len: u16::from(len) + 2,
             flags_at: flags_at.map_or(0, |at| (at + 2) as u16),
             sum: u32::from(u16::from_ne_bytes(sum)),
+            answer: 0,
             octets,
         })
+    }
+
+    /// The same, with what a server that has nothing against it sends back most often: recognised without a look-up.
+    #[must_use]
+    pub fn answered_by(mut self, value: &[u8]) -> Self {
+        self.answer = whole(value);
+        self
     }
 
     /// The value: the sub-options.
@@ -136,6 +144,12 @@ pub fn write<F: Frame>(frame: &mut F, at: usize, ours: &Agent, unicast: bool) ->
         let word: [u8; 1] = *ours.octets.get(done..)?.first_chunk()?;
         frame.write(frame.offset(at + done), word)?;
     }
+    finish(frame, at, ours, unicast)
+}
+
+/// The rest of [`write`], once the octets stand at `at`: the flags.
+#[inline(always)]
+pub fn finish<F: Frame>(frame: &mut F, at: usize, ours: &Agent, unicast: bool) -> Option<Sum> {
     let mut sum = Sum::from_folded(ours.sum);
     let at = frame.offset(at);
     let flags = ours.flags_at as usize;

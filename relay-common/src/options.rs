@@ -58,9 +58,10 @@ impl Options {
                 finished = true;
                 break;
             }
-            let Some(code) = frame.u8(at) else {
-                malformed = true;
-                break;
+            // Both at once where there are two: only END and PAD may be the last octet of a frame.
+            let (code, len) = match frame.read::<2>(at) {
+                Some([code, len]) => (code, len as usize + 2),
+                None => (frame.u8(at).unwrap_or(option::RELAY_AGENT), 0),
             };
             if code == option::PAD {
                 at += 1;
@@ -70,12 +71,8 @@ impl Options {
                 finished = true;
                 break;
             }
-            let Some(len) = frame.u8(at + 1) else {
-                malformed = true;
-                break;
-            };
-            let len = len as usize + 2;
-            if at + len > end || code == option::MESSAGE_TYPE && len != 3 {
+            // An option whose length lies behind the frame is longer than the message.
+            if len == 0 || at + len > end || code == option::MESSAGE_TYPE && len != 3 {
                 malformed = true;
                 break;
             }

@@ -8,7 +8,7 @@ use core::arch::asm;
 
 use aya_ebpf::{
     EbpfContext as _,
-    helpers::{bpf_csum_diff, bpf_xdp_adjust_head, bpf_xdp_adjust_tail},
+    helpers::{bpf_csum_diff, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, generated::bpf_xdp_store_bytes},
     programs::XdpContext,
 };
 use relay_common::{Frame, Options, Reason, Seen, Sum, abi::Agent};
@@ -73,6 +73,26 @@ impl XdpFrame {
         // SAFETY: `at` has compared the end of the N octets with data_end; they are only read.
         let sum = unsafe { bpf_csum_diff(core::ptr::null_mut(), 0, address as *mut u32, N as u32, 0) };
         Some(Sum::from_raw(u64::from(sum as u32)))
+    }
+
+    /// Writes the first `len` of `octets` over those at `offset` (Linux 5.18).
+    #[inline(always)]
+    pub(crate) fn store<const N: usize>(
+        &mut self,
+        offset: usize,
+        octets: &[u8; N],
+        len: usize,
+    ) -> Option<()> {
+        // For the verifier of Linux 6.1 the lower bound has to come out of the arithmetic.
+        let len = (forgotten(len).wrapping_sub(1) & (N.next_power_of_two() - 1)) + 1;
+        if len > N {
+            return None;
+        }
+        let source = octets.as_ptr().cast_mut().cast();
+        // SAFETY: there are `len` octets, and the helper compares the end with that of the packet; it only reads them.
+        let refused =
+            unsafe { bpf_xdp_store_bytes(self.ctx.as_ptr().cast(), offset as u32, source, len as u32) } != 0;
+        (!refused).then_some(())
     }
 
     /// Address of the `N` octets at `offset`, if all of them are in the packet.

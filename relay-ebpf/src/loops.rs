@@ -90,7 +90,10 @@ pub(crate) extern "C" fn write_agent(ctx: *mut xdp_md, at: u64, interface: u32, 
     let Some(ours) = AGENTS.get(interface) else { return FAILED };
     let mut frame = frame(ctx);
     let at = frame.offset(at as usize);
-    agent::write(&mut frame, at, ours, unicast != 0).map_or(FAILED, |sum| sum.to_raw())
+    if frame.store(at, &ours.octets, ours.len as usize + 1).is_none() {
+        return FAILED;
+    }
+    agent::finish(&mut frame, at, ours, unicast != 0).map_or(FAILED, |sum| sum.to_raw())
 }
 
 /// The servers of a slot that do not want a message with these `secs` yet, as a mask.

@@ -85,7 +85,9 @@ impl Encoded {
 
     /// What is inserted; `None` when there is nothing to say, or more than an option holds.
     pub fn agent(&self) -> Option<Agent> {
-        Agent::new(&self.value, self.flags_at)
+        // Most requests are broadcast, and a server that knows of VPNs takes sub-option 152 out.
+        let answer = self.value.get(..self.value.len() - self.control)?;
+        Agent::new(&self.value, self.flags_at).map(|agent| agent.answered_by(answer))
     }
 
     /// Every form a server may send back, with what it says of the interface `index`.

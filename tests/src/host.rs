@@ -148,7 +148,10 @@ impl Maps {
 
     /// What the interface inserts, and every form in which it comes back: with either flags, and with or without 152.
     fn option82(&mut self, option82: &Option82, number: u32, vrf: u32, giaddr: [u8; 4]) {
+        let asks = !option82.cisco && option82.value.ends_with(&[152, 0]);
+        let answer = &option82.value[..option82.value.len() - if asks { 2 } else { 0 }];
         let agent = Agent::new(&option82.value, option82.flags_at).expect("the world's options fit");
+        let agent = agent.answered_by(answer);
         self.agents.insert(number, agent);
         let mut own = |hash, vss_ignored| {
             let owner = AgentOwner { interface: number, vss_ignored };

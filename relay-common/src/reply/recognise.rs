@@ -152,6 +152,15 @@ fn exact<F: Frame, E: Env>(
     (at, len): (usize, usize),
 ) -> Option<AgentOwner> {
     let hash = frame.hash(at + 2, len.wrapping_sub(2) & MAX_VALUE)?;
+    // Where one interface has the giaddr, its own is at hand: a look-up in an array instead of one in a hash table.
+    if !Address::is_realm(packet.addressed)
+        && let Some(ours) = env.agent(packet.addressed)
+        && ours.answer == hash
+        && hash != 0
+        && env.interface(packet.addressed).is_some_and(|found| found.giaddr == giaddr)
+    {
+        return Some(AgentOwner { interface: packet.addressed, vss_ignored: 0 });
+    }
     env.owner(AgentKey { hash, vrf: packet.port.vrf, giaddr })
 }
 
