@@ -5,8 +5,10 @@
 //! change: on many drivers, and on veth through its peer, the answer depends on what is attached and switched on.
 //! Source: the generic netlink family `netdev`, Linux 6.3 (`include/uapi/linux/netdev.h`).
 
+mod ethtool;
 mod generic;
 mod netdev;
+mod tags;
 mod watcher;
 
 use std::{collections::BTreeMap, fmt, io};
@@ -14,6 +16,8 @@ use std::{collections::BTreeMap, fmt, io};
 use nix::errno::Errno;
 use rtnetlink::packet_core::DecodeError;
 
+pub use ethtool::{Channels, Ethtool, Offloads};
+pub use tags::{Hidden, Tags};
 pub use watcher::FeatureWatcher;
 
 /// The XDP features of one network device at one moment: `enum netdev_xdp_act`, bit by bit.

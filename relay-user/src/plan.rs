@@ -3,6 +3,7 @@
 //! A pure function of both, called again on every change of the machine: what the relay does can then never depend on
 //! the order in which things happened.
 
+pub mod blind;
 mod further;
 mod lookup;
 mod realm;

@@ -20,7 +20,7 @@ use nix::{
 };
 use relay_user::{
     fastpath::{Mode, Object, Sizes},
-    features::{FeatureWatcher, Features, PortFeatures, query},
+    features::{Ethtool, FeatureWatcher, Features, PortFeatures, query},
 };
 use tokio::{runtime::Builder, sync::watch};
 
@@ -246,4 +246,34 @@ fn a_dropped_watcher_ends_its_receiver() {
         let ended = tokio::time::timeout(DEADLINE, receiver.changed()).await.expect("it ends in time");
         assert!(ended.is_err());
     });
+}
+
+#[test]
+fn the_offloads_of_a_veth_are_those_that_were_switched() {
+    let lab = Lab::new();
+    let offloads = || {
+        lab.inside("relay", || {
+            let index = if_nametoindex("p").expect("the port is there");
+            Ethtool::open().expect("the family is there").offloads(index).expect("it has offloads")
+        })
+    };
+    let before = offloads();
+    assert!(before.on("rx-vlan-hw-parse") && before.changeable("rx-vlan-hw-parse"), "{before:?}");
+    assert!(!before.changeable("rx-vlan-filter"), "fixed on a veth: {before:?}");
+    run(&["ip", "netns", "exec", &lab.namespace("relay"), "ethtool", "-K", "p", "rxvlan", "off"]);
+    let after = offloads();
+    assert!(!after.on("rx-vlan-hw-parse") && after.on("rx-vlan-stag-hw-parse"), "{after:?}");
+}
+
+#[test]
+fn the_queues_of_a_veth_are_those_it_was_made_with() {
+    let lab = Lab::new();
+    lab.ip("relay", "link add q numrxqueues 3 numtxqueues 2 type veth peer name r");
+    let channels = lab.inside("relay", || {
+        let index = if_nametoindex("q").expect("the port is there");
+        Ethtool::open().expect("the family is there").channels(index).expect("it has queues")
+    });
+    assert_eq!(channels.rx, 3);
+    let gone = lab.inside("relay", || Ethtool::open().expect("the family is there").offloads(999_999));
+    assert!(gone.is_err());
 }

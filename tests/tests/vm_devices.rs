@@ -140,7 +140,8 @@ fn a_bond_relays_each_broadcast_once_and_follows_its_active_port() {
         })
         .unwrap();
         let before = daemon.stats().unwrap().interfaces[0].requests["discover"];
-        assert_eq!(one_lease(&network, EDGE, &daemon, mode, &on), wire, "{mode:?}");
+        // The offer has the rest of the lease.
+        assert_eq!(one_lease(&network, EDGE, &daemon, mode, &on).0, wire.0, "{mode:?}");
         let after = daemon.stats().unwrap().interfaces[0].requests["discover"];
         assert!(after.fast + after.slow > before.fast + before.slow);
         (mode, wire)
@@ -165,4 +166,70 @@ fn a_vlan_device_of_a_bond_is_served_on_the_bond_or_in_the_stack_on_itself() {
         (mode, one_lease(&network, &tagged, &daemon, mode, &[on]))
     });
     same(&runs);
+}
+
+/// Two interfaces on one port, for untagged clients and for those of VLAN 100.
+fn both() -> String {
+    format!(
+        "{}\n[[interface]]\nserver_group = \"core\"\nname = \"{PORT}.100\"\n",
+        configuration(&format!("name = \"{PORT}\""))
+    )
+}
+
+/// The client's tags are beside its frames, where XDP does not see them. The untagged interface has 192.168.61.2.
+fn with_tags_beside(title: &str) -> (Stacked, String) {
+    let network = Stacked::with_port(title).unwrap();
+    let (device, tagged) = network.tags(PORT, &[("802.1Q", 100)], true).unwrap();
+    network.address(&device).unwrap();
+    network.relay.address(PORT, "192.168.61.2/24").unwrap();
+    (network, tagged)
+}
+
+#[test]
+#[ignore = "needs 802.1Q devices: cargo xtask vm"]
+fn a_frame_whose_tag_is_beside_it_is_never_relayed_for_the_untagged_interface() {
+    for mode in ["generic", "native"] {
+        let (network, tagged) = with_tags_beside(&format!("beside-{mode}"));
+        let _server = network.start_server().unwrap();
+        let relay = format!("fast_path = \"prefer\"\nxdp_mode = \"{mode}\"");
+        let daemon = Daemon::with(&network.relay, &relay, &both()).unwrap();
+        let note = daemon.status().unwrap().ports[0].note.clone().unwrap_or_default();
+        assert!(note.contains("untagged frames cannot be told from tagged ones"), "{note}");
+        for (interface, subnet) in [(tagged.as_str(), 60), (EDGE, 61)] {
+            let running = ClientKind::Udhcpc.start(&network.client, interface).unwrap();
+            assert_eq!(running.bound().unwrap().octets()[..3], [192, 168, subnet], "{mode}, {interface}");
+            drop(running);
+            network.client.run(&format!("ip addr flush dev {interface}")).unwrap();
+        }
+        let stats = daemon.stats().unwrap();
+        for counts in &stats.interfaces {
+            let Count { fast, slow } = counts.requests["discover"];
+            assert!(slow > 0 && fast == 0, "{mode}: {stats:?}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs 802.1Q devices: cargo xtask vm"]
+fn a_port_whose_tags_may_be_beside_is_refused_where_the_fast_path_is_required_and_taken_when_they_are_not() {
+    let (network, tagged) = with_tags_beside("beside-require");
+    let _server = network.start_server().unwrap();
+    let refused = Daemon::start(&network.relay, Mode::Native, &both()).err().unwrap().to_string();
+    let remedy = format!("`ethtool -K {PORT} rxvlan off rx-vlan-stag-hw-parse off`");
+    assert!(refused.contains(&remedy), "{refused}");
+    // What the message says to do, at either end.
+    network.client.run(&format!("ethtool -K {EDGE} txvlan off tx-vlan-stag-hw-insert off")).unwrap();
+    network.relay.run(remedy.trim_matches('`')).unwrap();
+    let daemon = Daemon::start(&network.relay, Mode::Native, &both()).unwrap();
+    for (interface, subnet) in [(tagged.as_str(), 60), (EDGE, 61)] {
+        let running = ClientKind::Udhcpc.start(&network.client, interface).unwrap();
+        assert_eq!(running.bound().unwrap().octets()[..3], [192, 168, subnet], "{interface}");
+        drop(running);
+        network.client.run(&format!("ip addr flush dev {interface}")).unwrap();
+    }
+    let stats = daemon.stats().unwrap();
+    assert!(
+        stats.interfaces.iter().all(|one| by_its_path(one.requests["discover"], Mode::Native)),
+        "{stats:?}"
+    );
 }

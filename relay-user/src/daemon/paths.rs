@@ -12,12 +12,18 @@ use crate::{
     leases::Leases,
     memory::Memory,
     nexthop::Snapshot,
-    plan::{self, Plan},
+    plan::{
+        self, Plan,
+        blind::{self, Blind},
+    },
     slowpath::{SlowPath, State, View},
     socket::PortSocket,
+    tables::Tables,
 };
+use tags::refusal;
 
 mod redirects;
+mod tags;
 
 pub(super) use redirects::Redirects;
 
@@ -40,6 +46,11 @@ struct Fast {
     modes: Vec<Mode>,
     attached: BTreeMap<u32, Attachment>,
     refused: BTreeMap<u32, String>,
+    /// Ports whose tags XDP does not see, and what is said of them.
+    blind: BTreeMap<u32, Blind>,
+    notes: BTreeMap<u32, String>,
+    /// What the maps hold: the plan's, but for what the slow path alone may have.
+    tables: Tables,
 }
 
 impl Paths {
@@ -90,6 +101,11 @@ impl Paths {
         // Which devices take redirected frames depends on the modes the ports have got.
         paths.adopt(machine, redirects)?;
         if wanted == FastPath::Require
+            && let Some(blind) = paths.fast.as_ref().and_then(|fast| fast.blind.values().next())
+        {
+            return Err(refusal(blind).into());
+        }
+        if wanted == FastPath::Require
             && let Some((ifindex, why)) = paths.fast.as_ref().and_then(|fast| fast.refused.iter().next())
         {
             tracing::debug!(ifindex, "start-up ends: the fast path is required on every port");
@@ -108,7 +124,10 @@ impl Paths {
     fn adopt(&mut self, machine: &Snapshot, redirects: &Redirects) -> Result<(), DaemonError> {
         let native = self.fast.as_ref().is_some_and(Fast::may_be_native);
         let next = plan::make(&self.config, machine, &|ifindex| !native || redirects.takes(ifindex, machine));
-        if next == self.plan && self.listening.iter().eq(next.ports.keys()) {
+        let blind =
+            self.fast.as_ref().map(|fast| fast.blind_ports(&next, machine, &self.config)).unwrap_or_default();
+        let known = self.fast.as_ref().is_none_or(|fast| fast.blind == blind);
+        if known && next == self.plan && self.listening.iter().eq(next.ports.keys()) {
             return Ok(());
         }
         for (index, why) in &next.idle {
@@ -121,7 +140,13 @@ impl Paths {
         let opened = self.open_ports(&next);
         self.publish(&next);
         if let Some(fast) = &mut self.fast {
-            fast.object.apply(&self.plan.tables, &next.tables)?;
+            fast.notice(blind);
+            let mut tables = next.tables.clone();
+            for key in blind::unknown_to_xdp(&next, &machine.host, &fast.blind) {
+                tables.ports.remove(&key);
+            }
+            fast.object.apply(&fast.tables, &tables)?;
+            fast.tables = tables;
         }
         self.plan = next;
         self.attach_ports();
@@ -235,7 +260,7 @@ impl Paths {
     /// How a port is served, and why not by XDP if that was wanted.
     pub(super) fn port_mode(&self, ifindex: u32) -> (Option<Mode>, Option<&str>) {
         let Some(fast) = &self.fast else { return (None, None) };
-        let refused = fast.refused.get(&ifindex).map(String::as_str);
+        let refused = fast.refused.get(&ifindex).or_else(|| fast.notes.get(&ifindex)).map(String::as_str);
         (fast.attached.get(&ifindex).map(|attachment| attachment.mode), refused)
     }
 
@@ -268,7 +293,15 @@ impl Fast {
             return Err(error);
         }
         let object = Object::load(sizes(config, keys), Some(&config.relay.bpffs_dir))?;
-        Ok(Self { object, modes, attached: BTreeMap::new(), refused: BTreeMap::new() })
+        Ok(Self {
+            object,
+            modes,
+            attached: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            blind: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            tables: Tables::default(),
+        })
     }
 
     /// Whether frames may be redirected by a driver, which not every device can take.

@@ -92,6 +92,18 @@ pub enum FastPathError {
         /// What to do about it.
         remedy: String,
     },
+    /// XDP does not see the VLAN tags of a port, and it matters there.
+    #[error("{port}: {consequence} in XDP, because {cause}; {remedy}")]
+    Blind {
+        /// Name of the device.
+        port: String,
+        /// What cannot be done.
+        consequence: &'static str,
+        /// Why.
+        cause: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// A port that XDP was refused on when it was first tried.
     #[error("{0}")]
     Refused(String),

@@ -64,10 +64,11 @@ pub(super) struct Requests {
 impl Requests {
     /// Opens the socket in the calling thread's network namespace and looks the family up.
     pub(super) fn open() -> Result<Self, FeaturesError> {
-        Self::open_family(FAMILY)
+        Self::open_family(FAMILY, Some(GROUP))
     }
 
-    fn open_family(name: &str) -> Result<Self, FeaturesError> {
+    /// Opens the socket for another family; with the number of a multicast group of it, if one is wanted.
+    pub(super) fn open_family(name: &str, group: Option<&str>) -> Result<Self, FeaturesError> {
         let mut socket = Socket::new(NETLINK_GENERIC)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -75,7 +76,7 @@ impl Requests {
         setsockopt(&socket, ReceiveTimeout, &patience).map_err(io::Error::from)?;
         let buffer = Vec::with_capacity(DATAGRAM);
         let mut requests = Self { socket, sequence: 0, buffer, family: 0, group: 0 };
-        requests.look_up(name)?;
+        requests.look_up(name, group)?;
         Ok(requests)
     }
 
@@ -98,7 +99,7 @@ impl Requests {
         }
     }
 
-    fn look_up(&mut self, name: &str) -> Result<(), FeaturesError> {
+    fn look_up(&mut self, name: &str, group: Option<&str>) -> Result<(), FeaturesError> {
         let name = DefaultNla::new(CTRL_ATTR_FAMILY_NAME, [name.as_bytes(), &[0]].concat());
         let request = Generic::new(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_VERSION, &[name]);
         let answer = self.ask(request, NLM_F_ACK).map_err(|error| match error {
@@ -108,10 +109,23 @@ impl Requests {
         let family = answer.objects.first().ok_or(FeaturesError::Missing { what: "the family" })?;
         let id = value(&family.attributes, CTRL_ATTR_FAMILY_ID, "the family's number")?;
         self.family = parse_u16(id)?;
-        let groups = value(&family.attributes, CTRL_ATTR_MCAST_GROUPS, "the list of groups")?;
-        self.group =
-            group_id(groups, GROUP)?.ok_or(FeaturesError::Missing { what: "the group of changes" })?;
+        if let Some(group) = group {
+            let groups = value(&family.attributes, CTRL_ATTR_MCAST_GROUPS, "the list of groups")?;
+            self.group =
+                group_id(groups, group)?.ok_or(FeaturesError::Missing { what: "the group of changes" })?;
+        }
         Ok(())
+    }
+
+    /// Asks a command of the family that was opened, and gives the attributes of the first object of the answer.
+    pub(super) fn get(
+        &mut self,
+        command: u8,
+        attributes: &[DefaultNla],
+    ) -> Result<Option<Vec<u8>>, FeaturesError> {
+        let request = Generic::new(self.family, command, FAMILY_VERSION, attributes);
+        let mut answer = self.ask(request, NLM_F_ACK)?;
+        Ok((!answer.objects.is_empty()).then(|| answer.objects.swap_remove(0).attributes))
     }
 
     fn ask(&mut self, request: Generic, flags: u16) -> Result<Answer, FeaturesError> {
@@ -187,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_kernel_without_the_family_is_unsupported_and_not_a_failure() {
-        let refused = Requests::open_family("no-such-family").expect_err("the kernel has no such family");
+        let refused =
+            Requests::open_family("no-such-family", None).expect_err("the kernel has no such family");
         assert!(matches!(refused, FeaturesError::Unsupported), "{refused}");
     }
 

@@ -59,6 +59,8 @@ impl Stacked {
         relay.run(&format!("ip link set {BOND} up"))?;
         for port in BOND_PORTS {
             relay.offload(port, "gro", true)?;
+            // The switch's port to it: what a bridge forwards has its tag beside it.
+            tags_beside(&switch, &format!("r-{port}"), false)?;
         }
         network.lab.plug(&network.client, EDGE, &switch)?;
         network.client.offload(EDGE, "tx", false)?;
@@ -80,7 +82,10 @@ impl Stacked {
     /// gives the name of the uppermost of each. Tags are in the frames, as on a wire, unless `beside`.
     pub fn tags(&self, device: &str, tags: &[(&str, u16)], beside: bool) -> Result<(String, String)> {
         let stack = |host: &Namespace, device: &str| -> Result<String> {
-            host.offload(device, "txvlan", beside)?;
+            // A bond leaves it to its ports.
+            if device != BOND {
+                tags_beside(host, device, beside)?;
+            }
             let mut name = device.to_owned();
             for (protocol, tag) in tags {
                 let upper = format!("{name}.{tag}");
@@ -88,9 +93,6 @@ impl Stacked {
                     "ip link add link {name} name {upper} type vlan protocol {protocol} id {tag}"
                 ))?;
                 host.run(&format!("ip link set {upper} up"))?;
-                if !beside {
-                    host.offload(&upper, "txvlan", false)?;
-                }
                 name = upper;
             }
             Ok(name)
@@ -113,4 +115,10 @@ impl Stacked {
         );
         Dhcpd::start(&self.server, EDGE, &configuration)
     }
+}
+
+/// Whether frames that leave by a device have their tag beside them, for a network card to put in.
+fn tags_beside(host: &Namespace, device: &str, beside: bool) -> Result<()> {
+    host.offload(device, "txvlan", beside)?;
+    host.offload(device, "tx-vlan-stag-hw-insert", beside)
 }
