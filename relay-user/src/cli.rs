@@ -4,6 +4,7 @@
 
 mod check;
 mod daemon;
+mod doctor;
 mod events;
 mod filter;
 mod leases;
@@ -29,6 +30,7 @@ use relay_user::{config::ConfigError, control};
     about = "A DHCP relay agent whose ordinary work happens in XDP",
     after_help = "Examples:
   xdp-dhcrelay check --config /etc/xdp-dhcrelay.toml   is this file right for this machine?
+  xdp-dhcrelay doctor --config /etc/xdp-dhcrelay.toml  what can the fast path do here, and what is in its way?
   xdp-dhcrelay run --config /etc/xdp-dhcrelay.toml     relay, in the foreground
   xdp-dhcrelay status                                  how the running daemon stands
   xdp-dhcrelay stats --json                            its counters, for programs
@@ -47,6 +49,7 @@ struct Cli {
 enum Command {
     Run(daemon::Options),
     Check(check::Options),
+    Doctor(doctor::Options),
     /// Show how the running daemon stands: ports, interfaces, and the way to each server
     #[command(after_help = "Examples:
   xdp-dhcrelay status
@@ -106,6 +109,8 @@ enum Failure {
     Configuration(String),
     /// Exit code 1.
     Runtime(anyhow::Error),
+    /// Exit code 1: it did what it was asked, and what was printed says what is wrong.
+    Found,
     /// Exit code 1 or 2, and the log has said why.
     Logged { configuration: bool },
 }
@@ -131,6 +136,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(options) => daemon::run(&options),
         Command::Check(options) => check::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Status(options) => query::run(&options, own, control::Command::Status, status::render),
         Command::Stats(options) => query::run(&options, own, control::Command::Stats, stats::render),
         Command::Leases(options) => leases::run(&options, own),
@@ -147,6 +153,7 @@ pub(crate) fn main() -> ExitCode {
             complain(&format!("xdp-dhcrelay: {error:#}"));
             ExitCode::FAILURE
         }
+        Err(Failure::Found) => ExitCode::FAILURE,
         Err(Failure::Logged { configuration }) => ExitCode::from(if configuration { 2 } else { 1 }),
     }
 }

@@ -15,7 +15,9 @@ mod pins;
 pub mod publish;
 pub mod selftest;
 
-pub use attach::{Attachment, Mode};
+pub use attach::{Attachment, Mode, Obstacle, obstacles};
+pub use capabilities::check as check_capabilities;
 pub use error::FastPathError;
 pub use leases::{KernelLeases, Refusals};
 pub use object::{Abi, EventRings, Object, Sizes};
+pub use pins::on_bpffs;

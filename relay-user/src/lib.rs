@@ -4,6 +4,7 @@ pub mod clients;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod doctor;
 pub mod fastpath;
 pub mod features;
 pub mod hosts;

@@ -8,6 +8,8 @@ mod attach;
 mod check;
 #[path = "cli/daemon.rs"]
 mod daemon;
+#[path = "cli/doctor.rs"]
+mod doctor;
 #[path = "cli/foreign.rs"]
 mod foreign;
 #[path = "cli/machine.rs"]

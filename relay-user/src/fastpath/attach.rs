@@ -53,6 +53,22 @@ pub struct Attachment {
     link: XdpLinkId,
 }
 
+/// An XDP program of somebody else that keeps ours off a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// Which, where, and who holds it.
+    pub cause: String,
+    /// How it is taken off.
+    pub remedy: String,
+    /// It is held by a relay that runs: ours, most likely.
+    pub relay: bool,
+}
+
+/// What is in the way of a program on the port `ifindex`: on it, or on a device above it.
+pub fn obstacles(port: &str, ifindex: u32) -> Vec<Obstacle> {
+    Found::look(port, ifindex).obstacles()
+}
+
 impl Object {
     /// Attaches the program to the device `ifindex`, called `port` in messages, in the first of `modes` that its driver
     /// takes.

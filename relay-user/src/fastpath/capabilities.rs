@@ -19,7 +19,7 @@ const NEEDED: [(&str, u32, bool); 3] =
 ///
 /// # Errors
 /// [`FastPathError::Capabilities`] with the names of those that are missing.
-pub(super) fn check() -> Result<(), FastPathError> {
+pub fn check() -> Result<(), FastPathError> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let Some(effective) = effective(&status) else { return Ok(()) };
     let missing = missing(effective);

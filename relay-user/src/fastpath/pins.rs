@@ -93,8 +93,12 @@ fn missing(directory: &Path) -> Vec<PathBuf> {
     directory.ancestors().take_while(|ancestor| !ancestor.exists()).map(Path::to_owned).collect()
 }
 
-/// Asked before anything is made: an ordinary file system would take the directory and refuse the pins.
-fn on_bpffs(directory: &Path) -> Result<(), FastPathError> {
+/// Whether `directory`, or what of the way to it is there, is on a BPF file system. Asked before anything is made: an ordinary
+/// file system would take the directory and refuse the pins.
+///
+/// # Errors
+/// It is not, or cannot be told.
+pub fn on_bpffs(directory: &Path) -> Result<(), FastPathError> {
     let existing = directory.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
     let found = statfs(existing)
         .map_err(|errno| FastPathError::Pin { directory: directory.to_owned(), source: errno.into() })?;

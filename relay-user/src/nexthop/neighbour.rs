@@ -32,6 +32,8 @@ pub enum Upkeep {
     Managed,
     /// The watcher asks for it (`NTF_USE`) every few seconds.
     Probe,
+    /// Not at all: entries are only read.
+    Nothing,
 }
 
 /// Shorter than the kernel's shortest wait between "unused" and "stale" (`base_reachable_time` / 2 = 15 s) by far.
@@ -148,6 +150,9 @@ impl Neighbours {
     /// Tells the kernel what the entry needs, if anything.
     async fn care(&mut self, requests: &mut Requests, key: Key, entry: Option<&Entry>) -> Care {
         let kept = self.kept.entry(key).or_default();
+        if self.upkeep == Upkeep::Nothing {
+            return Care::NotNeeded;
+        }
         let origin = match entry {
             None => Origin::Created,
             Some(entry) if entry.managed && kept.origin != Origin::Foreign => return Care::NotNeeded,
@@ -170,6 +175,7 @@ impl Neighbours {
                 message.header.flags = NeighbourFlags::Use;
                 kept.probed = Some(Instant::now());
             }
+            Upkeep::Nothing => return Care::NotNeeded,
         }
         // Without EXCL an entry that the operator makes just now would lose its NUD_PERMANENT.
         let flags = if entry.is_none() { NLM_F_CREATE | NLM_F_EXCL } else { 0 };
@@ -222,6 +228,7 @@ impl Neighbours {
         Ok(get(requests, key).await?.filter(|entry| match self.upkeep {
             Upkeep::Managed => entry.managed,
             Upkeep::Probe => !entry.is_foreign(),
+            Upkeep::Nothing => false,
         }))
     }
 

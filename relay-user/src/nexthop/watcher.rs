@@ -180,7 +180,7 @@ async fn run(
             };
         }
         let routine = match state.neighbours.upkeep() {
-            Upkeep::Managed => resync,
+            Upkeep::Managed | Upkeep::Nothing => resync,
             Upkeep::Probe => resync.min(rested + PROBE_INTERVAL),
         };
         tokio::select! {

@@ -6,11 +6,14 @@
 use aya::programs::ProgramError;
 
 use super::{
-    Mode,
+    Mode, Obstacle,
     found::{Found, Program},
     holder::Holder,
 };
 use crate::fastpath::{FastPathError, error::program_errno};
+
+/// The daemon's command; the kernel keeps 15 characters of it.
+const RELAY: &str = "xdp-dhcrelay";
 
 /// A refusal, told apart by what can be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +121,16 @@ impl Refusal {
 }
 
 impl Found {
+    /// Everything that is in the way.
+    pub(super) fn obstacles(&self) -> Vec<Obstacle> {
+        let obstacle = |program: &Program| Obstacle {
+            cause: format!("{} has {}", program.device, program.description()),
+            remedy: program.take_off(),
+            relay: program.holder.as_ref().is_some_and(|holder| RELAY.starts_with(&holder.command)),
+        };
+        self.here.iter().chain(&self.above).map(obstacle).collect()
+    }
+
     fn mtu(&self) -> String {
         self.mtu.map_or_else(|| "MTU unknown".to_owned(), |mtu| format!("MTU {mtu}"))
     }
