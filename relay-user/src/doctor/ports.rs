@@ -172,7 +172,7 @@ fn spread(look: &Look, queues: u32, mode: Option<Mode>) -> Option<Finding> {
     let fewer = mode.is_some() && (queues as usize) < look.cpus;
     fewer.then(|| {
         Finding::note(format!(
-            "{queues} receive queues, {} processors: no more of them relay for it",
+            "receive queues: {queues} for {} processors; no more of them relay what comes in here",
             look.cpus
         ))
     })
