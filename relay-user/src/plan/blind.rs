@@ -55,7 +55,7 @@ pub fn find(
         let tagged = used.contains(&(*port, true));
         let untagged = used.contains(&(*port, false));
         let stacked = topology.vlan_devices(*port).next().is_some();
-        if !tagged && !(untagged && stacked) {
+        if !(tagged || untagged && stacked) {
             continue;
         }
         let Some(link) = host.links.get(port) else { continue };
