@@ -193,7 +193,9 @@ fn a_frame_whose_tag_is_beside_it_is_never_relayed_for_the_untagged_interface() 
         let _server = network.start_server().unwrap();
         let relay = format!("fast_path = \"prefer\"\nxdp_mode = \"{mode}\"");
         let daemon = Daemon::with(&network.relay, &relay, &both()).unwrap();
-        let note = daemon.status().unwrap().ports[0].note.clone().unwrap_or_default();
+        let status = daemon.status().unwrap();
+        let port = status.ports.iter().find(|port| port.name == PORT).unwrap();
+        let note = port.note.clone().unwrap_or_default();
         assert!(note.contains("untagged frames cannot be told from tagged ones"), "{note}");
         for (interface, subnet) in [(tagged.as_str(), 60), (EDGE, 61)] {
             let running = ClientKind::Udhcpc.start(&network.client, interface).unwrap();
