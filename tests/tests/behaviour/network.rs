@@ -202,6 +202,10 @@ impl Network {
         let hosts = [lab.host("s0")?, lab.host("s1")?];
         lab.link(&client, "eth0", &relay, "eth0")?;
         client.offload("eth0", "tx", false)?;
+        // Every frame comes from a packet socket, with its tags in it: the relay may take one without for untagged.
+        for offload in ["rxvlan", "rx-vlan-stag-hw-parse"] {
+            relay.offload("eth0", offload, false)?;
+        }
         for ((host, port), mtu) in hosts.iter().zip(["eth1", "eth2"]).zip([1500, NARROW_MTU]) {
             lab.link(&relay, port, host, "eth0")?;
             relay.run(&format!("ip link set {port} mtu {mtu}"))?;
