@@ -9,10 +9,11 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use relay_tests::lab::build::{BOOTREPLY, BOOTREQUEST, Bootp, Datagram};
-use relay_tests::lab::direct::{Direct, EDGE, RELAY, upstream};
-use relay_tests::lab::packet::{Deliver, PacketSocket};
+use nix::errno::Errno;
+use relay_tests::lab::build::{BOOTREQUEST, Bootp, Datagram};
+use relay_tests::lab::direct::{Direct, EDGE};
 use relay_tests::lab::{Namespace, wait};
+use relay_tests::scripted::{SERVER, Script, address, lease_time};
 use relay_tests::subject::Mode;
 use relay_tests::vm::daemon::Daemon;
 use relay_user::control::leases::{Filter, Leases};
@@ -20,7 +21,6 @@ use relay_user::control::{self, Command, Question};
 use relay_user::socket::FrameSender;
 
 const DEADLINE: Duration = Duration::from_secs(120);
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 41, 10);
 /// A tenth of what the interface has room for, most of which the flood will take.
 const BOUND: u16 = 1_000;
 const ROOM: u32 = 10_000;
@@ -30,27 +30,13 @@ const MESSAGE: usize = 14 + 20 + 8;
 struct Scene {
     network: Direct,
     daemon: Daemon,
-    from_client: PacketSocket,
-    from_server: PacketSocket,
-    relay_macs: [[u8; 6]; 2],
-    server_mac: [u8; 6],
-}
-
-fn mac(client: u16) -> [u8; 6] {
-    let [high, low] = client.to_be_bytes();
-    [2, 0, 0, 1, high, low]
-}
-
-fn address(client: u16) -> Ipv4Addr {
-    let [high, low] = client.to_be_bytes();
-    Ipv4Addr::new(192, 168, 64 + high, low)
+    script: Script,
 }
 
 impl Scene {
     fn new(mode: Mode) -> Self {
         let network = Direct::new(&format!("flood-{mode:?}").to_lowercase(), 1).unwrap();
-        network.hosts[0].address(EDGE, &format!("{SERVER}/24")).unwrap();
-        // Renewals come back to clients that have no kernel to answer for them: what arrives at the relay is all that counts.
+        let script = Script::new(&network).unwrap();
         let daemon = Daemon::start(
             &network.relay,
             mode,
@@ -60,70 +46,24 @@ impl Scene {
             ),
         )
         .unwrap();
-        let socket = |host: &Namespace| PacketSocket::open(host, EDGE, Deliver::Nothing).unwrap();
-        let (from_client, from_server) = (socket(&network.client), socket(&network.hosts[0]));
-        let relay_macs = [EDGE.to_owned(), upstream(0)].map(|port| network.relay.mac(&port).unwrap());
-        let server_mac = network.hosts[0].mac(EDGE).unwrap();
-        Self { network, daemon, from_client, from_server, relay_macs, server_mac }
+        Self { network, daemon, script }
     }
 
-    fn message(&self, op: u8, kind: u8, client: u16, round: u32) -> Bootp {
-        Bootp { xid: round << 16 | u32::from(client), ..Bootp::new(op, Some(kind), mac(client)) }
-    }
-
-    fn ack(&self, client: u16, round: u32) -> Bootp {
-        Bootp { yiaddr: address(client), ..self.message(BOOTREPLY, 5, client, round) }
-            .option(54, &SERVER.octets())
-            .option(51, &(3600 + round).to_be_bytes())
-    }
-
-    /// A client gets its lease through the relay.
-    fn bind(&self, client: u16) {
-        let request = self
-            .message(BOOTREQUEST, 3, client, 0)
-            .option(54, &SERVER.octets())
-            .option(50, &address(client).octets());
-        self.from_client.send(&Datagram::from_client(mac(client), &request).frame()).unwrap();
-        let ack = Bootp { giaddr: RELAY, ..self.ack(client, 0) };
-        let datagram = Datagram::between((self.server_mac, SERVER), (self.relay_macs[1], RELAY), &ack);
-        self.from_server.send(&datagram.frame()).unwrap();
-    }
-
-    /// It renews it with the server, past the relay.
-    fn asks(&self, client: u16, round: u32) {
-        let request = Bootp { ciaddr: address(client), ..self.message(BOOTREQUEST, 3, client, round) };
-        let datagram = Datagram {
-            destination_mac: self.relay_macs[0],
-            source: address(client),
-            destination: SERVER,
-            ..Datagram::from_client(mac(client), &request)
-        };
-        self.from_client.send(&datagram.frame()).unwrap();
-    }
-
-    fn answers(&self, client: u16, round: u32) {
-        let from = (self.server_mac, SERVER);
-        let to = (self.relay_macs[1], address(client));
-        let datagram =
-            Datagram { destination_port: 68, ..Datagram::between(from, to, &self.ack(client, round)) };
-        self.from_server.send(&datagram.frame()).unwrap();
-    }
-
-    /// Clients that are bound, those of them whose last ACK was that of `round`, and those of them that wait for one.
-    fn known(&self, round: u32) -> (Vec<u16>, usize) {
+    /// Clients whose last ACK was not that of `round`, and how many are bound; `None` when the relay is too busy to say.
+    fn known(&self, round: u32) -> Option<(Vec<u16>, usize)> {
         let filter = Filter { interface: Some(EDGE.to_owned()), ..Filter::default() };
-        let leases: Leases =
-            control::ask(self.daemon.socket(), Question { command: Command::Leases, filter }).unwrap();
+        let question = Question { command: Command::Leases, filter };
+        let leases: Leases = control::ask(self.daemon.socket(), question).ok()?;
         let bound = leases
             .leases
             .iter()
             .filter(|lease| ["bound", "renewing", "rebinding"].contains(&lease.state.as_str()));
         let of_round = |lease: &&relay_user::control::leases::LeaseRow| {
-            lease.state == "bound" && lease.lease_seconds == Some(3600 + round)
+            lease.state == "bound" && lease.lease_seconds == Some(lease_time(round))
         };
         let done: Vec<Option<Ipv4Addr>> = bound.clone().filter(of_round).map(|lease| lease.address).collect();
         let missing = (0..BOUND).filter(|client| !done.contains(&Some(address(*client)))).collect();
-        (missing, bound.count())
+        Some((missing, bound.count()))
     }
 }
 
@@ -149,6 +89,13 @@ fn flood(host: &Namespace, own: [u8; 6], stop: &AtomicBool, sent: &AtomicU64) {
     }
 }
 
+/// A frame that the port's queue has no room for is as lost as one in a full ring.
+fn offered(sent: anyhow::Result<()>) {
+    if let Err(error) = sent {
+        assert_eq!(error.downcast_ref(), Some(&Errno::ENOBUFS), "{error:#}");
+    }
+}
+
 /// Every bound client renews `rounds` times in a flood, and longer if the flood has not lasted `least` then.
 fn nobody_is_lost(mode: Mode, rounds: u32, least: Duration) {
     let scene = Scene::new(mode);
@@ -157,7 +104,7 @@ fn nobody_is_lost(mode: Mode, rounds: u32, least: Duration) {
     let until = |round: u32, again: &dyn Fn(u16)| {
         (0..BOUND).for_each(again);
         wait::until(&format!("round {round} is in the table"), DEADLINE, || {
-            let (missing, bound) = scene.known(round);
+            let Some((missing, bound)) = scene.known(round) else { return Ok(None) };
             assert!(
                 round == 0 || bound == usize::from(BOUND),
                 "{mode:?}: {bound} are bound in round {round}"
@@ -167,7 +114,7 @@ fn nobody_is_lost(mode: Mode, rounds: u32, least: Duration) {
         })
         .unwrap_or_else(|error| panic!("{mode:?}: {error:#}\n{:?}", scene.daemon.stats()));
     };
-    until(0, &|client| scene.bind(client));
+    until(0, &|client| scene.script.bind(client).unwrap());
     let (begin, mut round) = (Instant::now(), 0);
     std::thread::scope(|scope| {
         // Ends the flood also when a round fails.
@@ -178,13 +125,13 @@ fn nobody_is_lost(mode: Mode, rounds: u32, least: Duration) {
         while round < rounds || begin.elapsed() < least {
             round += 1;
             until(round, &|client| {
-                scene.asks(client, round);
-                scene.answers(client, round);
+                offered(scene.script.asks(client, round));
+                offered(scene.script.answers(client, round));
             });
         }
     });
     let (took, sent) = (begin.elapsed().as_secs_f64(), sent.load(Ordering::Relaxed));
-    let stats = scene.daemon.stats().unwrap();
+    let stats = wait::until("counters", DEADLINE, || Ok(scene.daemon.stats().ok())).unwrap();
     let relayed = stats.interfaces[0].requests["discover"];
     let table = stats.clients;
     println!(

@@ -40,8 +40,8 @@ const COARSE: Duration = Duration::from_millis(100);
 /// all before it have been taken, and waking costs the packet path an interrupt: several times what relaying does.
 const GATHER: u8 = 1;
 
-/// Rounds of records before a question or the end: more than the rings hold.
-const CATCH_UP: usize = 16;
+/// Rounds of records before a question or the end: as much as the rings hold, however fast a flood fills them again.
+const CATCH_UP: usize = 8;
 
 /// What the daemon tells the thread.
 pub(super) enum Order {

@@ -17,7 +17,7 @@ pub struct Daemon {
     file: PathBuf,
     socket: PathBuf,
     /// What it stores and pins outlives the process: the next one finds it.
-    _places: [TempDir; 2],
+    places: [TempDir; 2],
 }
 
 impl Daemon {
@@ -30,15 +30,26 @@ impl Daemon {
     pub fn with(host: &Namespace, relay: &str, rest: &str) -> Result<Self> {
         let Files { directory, bpffs, file, socket } = Files::write(relay, rest)?;
         let process = run(host, &file)?;
-        Ok(Self { process, host: host.clone(), file, socket, _places: [directory, bpffs] })
+        Ok(Self { process, host: host.clone(), file, socket, places: [directory, bpffs] })
     }
 
     /// Ends it by a signal, and starts it again with the same file.
     pub fn restart(&mut self, signal: Signal) -> Result<()> {
+        self.restart_after(signal, || Ok(()))
+    }
+
+    /// As [`Self::restart`], with something done in between.
+    pub fn restart_after(&mut self, signal: Signal, between: impl FnOnce() -> Result<()>) -> Result<()> {
         self.process.signal(signal)?;
         self.process.wait(DEADLINE)?;
+        between()?;
         self.process = run(&self.host, &self.file)?;
         Ok(())
+    }
+
+    /// Where it stores leases.
+    pub fn state(&self) -> &Path {
+        self.places[0].path()
     }
 
     /// Where it answers questions.
