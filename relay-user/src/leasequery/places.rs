@@ -11,7 +11,7 @@ use relay_common::agent;
 use super::Server;
 use crate::{
     config::{ResolvedConfig, domain::Policy},
-    nexthop::HostView,
+    nexthop::{Address, HostView},
     plan::Plan,
 };
 
@@ -93,6 +93,12 @@ pub fn places(config: &ResolvedConfig, plan: &Plan, host: &HostView) -> Places {
     for device in plan.devices.values() {
         *users.entry(device.ifindex).or_default() += 1;
     }
+    // Gathered once: with thousands of interfaces, searching for each takes seconds.
+    let mut on: HashMap<u32, Vec<&Address>> = HashMap::new();
+    for address in &host.addresses {
+        on.entry(address.ifindex).or_default().push(address);
+    }
+    let vrfs: HashMap<u32, u32> = plan.tables.ports.values().map(|port| (port.interface, port.vrf)).collect();
     let mut found = Places::default();
     for (index, interface) in (1u32..).zip(&config.interfaces) {
         let (Some(device), Some(group)) = (plan.devices.get(&index), config.groups.get(interface.group))
@@ -104,8 +110,11 @@ pub fn places(config: &ResolvedConfig, plan: &Plan, host: &HostView) -> Places {
             continue;
         }
         let alone = users.get(&device.ifindex) == Some(&1);
-        let addresses: Vec<_> = host
-            .addresses_of(device.ifindex)
+        let addresses: Vec<&Address> = on
+            .get(&device.ifindex)
+            .into_iter()
+            .flatten()
+            .copied()
             .filter(|address| alone || address.address == interface.address)
             .collect();
         let mut subnets: Vec<Subnet> =
@@ -113,7 +122,7 @@ pub fn places(config: &ResolvedConfig, plan: &Plan, host: &HostView) -> Places {
         subnets.sort_unstable();
         subnets.dedup();
         let server_vrf = group.vrf.as_ref().map_or(0, |vrf| vrf.table);
-        let vrf = plan.tables.ports.values().find(|port| port.interface == index).map_or(0, |port| port.vrf);
+        let vrf = vrfs.get(&index).copied().unwrap_or(0);
         let place = Place {
             interface: index,
             vrf,
