@@ -49,6 +49,7 @@ pub fn oracle(seed: u64, frames: usize) -> Result<(Totals, Reach), String> {
 fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> Result<(), String> {
     let heard = maps.heard.borrow_mut().drain(..).next();
     let attempted = maps.attempted.borrow_mut().drain(..).next();
+    let holds = maps.held.borrow_mut().drain(..).next();
     let difference = |what: &str| {
         let frame = hex(&outcome.frame);
         Err(format!("{what}\nrules: {:?}\n{frame}\noracle: {}", outcome.verdict, show(decision)))
@@ -72,6 +73,7 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
                 record,
                 remembered,
                 attempt,
+                held,
                 copies,
             },
         ) => {
@@ -79,7 +81,8 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
                 return difference("another interface or message type");
             }
             let expected = if *left_out { remark::OPTION82_LEFT_OUT } else { 0 }
-                | if *swapped { remark::SWAPPED_SECS } else { 0 };
+                | if *swapped { remark::SWAPPED_SECS } else { 0 }
+                | if held.is_some() { remark::TO_HOLDER } else { 0 };
             if remarks != expected {
                 return difference("other remarks");
             }
@@ -93,11 +96,17 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
             if attempted != attempt.as_ref().map(host::attempt) {
                 return difference("another attempt is remembered");
             }
+            if holds != held.as_ref().map(host::holder) {
+                return difference("another holder is remembered");
+            }
         }
         (
             Verdict::ToClient { interface, message },
-            Decision::Client { interface: number, message: kind, attempt, frame },
+            Decision::Client { interface: number, message: kind, attempt, held, frame },
         ) => {
+            if holds != held.as_ref().map(host::holder) {
+                return difference("another holder is remembered");
+            }
             if attempted != attempt.as_ref().map(host::attempt) {
                 return difference("another attempt is remembered");
             }

@@ -35,6 +35,9 @@ pub struct Maps {
     /// How far clients have come with an interface's addresses, and what was said of it since.
     pub attempts: BTreeMap<AttemptKey, Attempt>,
     pub attempted: RefCell<Vec<(AttemptKey, Attempt)>>,
+    /// Who offered or gave an address, and what was said of it since.
+    pub holders: BTreeMap<HolderKey, Holder>,
+    pub held: RefCell<Vec<(HolderKey, Holder)>>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
     /// Nanoseconds, for the rate limit.
     pub now: Cell<u64>,
@@ -95,6 +98,7 @@ impl Maps {
                 tries: interface.tries,
                 prefix: interface.prefix,
                 flags: interface.option82.as_ref().map_or(0, flags)
+                    | bit(interface.affinity, flag::AFFINITY)
                     | bit(interface.always_checksum, flag::UDP_CHECKSUM)
                     | bit(interface.slow_replies, flag::SLOW_REPLIES),
                 server_vrf: vrf,
@@ -111,6 +115,7 @@ impl Maps {
         });
         maps.clients = known.filter(|(key, _)| key.realm != 0).collect();
         maps.attempts = world.attempts.iter().map(attempt).collect();
+        maps.holders = world.holders.iter().map(holder).collect();
         maps
     }
 
@@ -212,6 +217,13 @@ pub fn attempt(attempt: &crate::oracle::world::Attempt) -> (AttemptKey, Attempt)
     (AttemptKey::new(attempt.interface as u32, attempt.chaddr), value)
 }
 
+/// As the rules remember it.
+pub fn holder(holder: &crate::oracle::world::Holder) -> (HolderKey, Holder) {
+    let &crate::oracle::world::Holder { interface, address, chaddr, server, xid, asked } = holder;
+    let key = HolderKey { interface: interface as u32, address, chaddr, zero: 0 };
+    (key, Holder { server, xid, asked: u32::from(asked) })
+}
+
 fn flags(option82: &Option82) -> u32 {
     let policy = match option82.policy {
         Policy::Discard => flag::DISCARD,
@@ -268,18 +280,21 @@ impl Env for Maps {
         self.attempted.borrow_mut().push((key, attempt));
     }
 
-    fn holder(&self, _key: HolderKey) -> Option<Holder> {
-        None
+    fn holder(&self, key: HolderKey) -> Option<Holder> {
+        self.holders.get(&key).copied()
     }
 
-    fn hold(&self, _key: HolderKey, _holder: Holder) {}
+    fn hold(&self, key: HolderKey, holder: Holder) {
+        self.held.borrow_mut().push((key, holder));
+    }
 
     fn lessor(&self, _vrf: u32, _key: &HolderKey) -> Option<[u8; 4]> {
         None
     }
 
-    fn server_of(&self, _group: u32, _address: [u8; 4]) -> u32 {
-        0
+    fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {
+        let found = self.groups[group as usize].iter().position(|server| server.address == address);
+        found.map_or(0, |index| 1 << index)
     }
 
     fn admit(&self, interface: u32, rate: u32) -> bool {

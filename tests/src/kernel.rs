@@ -72,6 +72,9 @@ pub fn remember(maps: &Maps, memory: &Memory) {
     for (&key, &attempt) in &maps.attempts {
         memory.attempts.set(key, attempt);
     }
+    for (&key, &holder) in &maps.holders {
+        memory.holders.set(key, holder);
+    }
 }
 
 /// A namespace with the devices of every world, which device maps want to see.
@@ -117,6 +120,7 @@ pub enum Counter {
     PuntsLost,
     LeftOut,
     SwappedSecs,
+    ToHolder,
 }
 
 /// A request that was handed to the daemon for servers without a next hop.
@@ -219,6 +223,7 @@ impl Kernel {
                 ((&now.punts_lost, before.punts_lost), Counter::PuntsLost),
                 ((&now.option82_left_out, before.option82_left_out), Counter::LeftOut),
                 ((&now.swapped_secs, before.swapped_secs), Counter::SwappedSecs),
+                ((&now.to_holder, before.to_holder), Counter::ToHolder),
             ];
             for ((now, before), counter) in requests.chain(replies).chain(reasons).chain(rest) {
                 if *now != before {

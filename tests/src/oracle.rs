@@ -5,6 +5,7 @@
 //! It is as fast path and slow path together: nothing is too large to be fragmented in it, no server is unresolved, and
 //! there is no rate limit.
 
+mod affinity;
 mod octets;
 mod options;
 mod reply;
@@ -17,7 +18,7 @@ use octets::{four, half, sum};
 use options::Options;
 use request::Received;
 pub use rule::Rule;
-use world::{Attempt, World};
+use world::{Attempt, Holder, World};
 
 /// What a right relay does with a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,8 @@ pub enum Decision {
     /// These frames to the servers of the group, in order.
     /// `left_out`: ours was to go into them and did not, for their size. `swapped`: their `secs` were in the wrong byte
     /// order. `record`: number of the address it goes out with. `remembered`: that is, because the giaddr will not tell.
-    /// `attempt`: how far the client has come then, where that is counted.
+    /// `attempt`: how far the client has come then, where that is counted. `held`: the server that it goes to alone, as it
+    /// is remembered then.
     Servers {
         interface: usize,
         message: u8,
@@ -36,10 +38,11 @@ pub enum Decision {
         record: usize,
         remembered: bool,
         attempt: Option<Attempt>,
+        held: Option<Holder>,
         copies: Vec<Vec<u8>>,
     },
     /// This frame to the client.
-    Client { interface: usize, message: u8, attempt: Option<Attempt>, frame: Vec<u8> },
+    Client { interface: usize, message: u8, attempt: Option<Attempt>, held: Option<Holder>, frame: Vec<u8> },
 }
 
 /// Decides on a frame that came in on `device`, and tells by which rules.

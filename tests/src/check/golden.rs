@@ -51,6 +51,7 @@ fn world() -> anyhow::Result<World> {
         further_of: 0,
         tries: 0,
         prefix: 24,
+        affinity: false,
     };
     let port = |device, interface, mac| Port {
         device,
@@ -74,6 +75,7 @@ fn world() -> anyhow::Result<World> {
         local: vec![(0, address), (0, [10, 0, 41, 2])],
         clients: vec![],
         attempts: vec![],
+        holders: vec![],
     })
 }
 

@@ -5,7 +5,7 @@ use super::list::{Tail, append, option, overload, sub_options};
 use super::random::Random;
 use super::spec::Spec;
 use super::standard::{datagram, fixed, tags};
-use crate::oracle::world::{C1, Interface, S0, S1, S2, SERVER_VRF, World, mac};
+use crate::oracle::world::{C1, Holder, Interface, S0, S1, S2, SERVER_VRF, World, mac};
 
 /// One frame.
 pub fn agent(world: &World, random: &mut Random) -> Spec {
@@ -17,10 +17,11 @@ fn request(world: &World, random: &mut Random) -> Spec {
     let number = match random.below(10) {
         0 => random.between(1, 7),
         1 | 2 => random.pick(&world.attempts).interface,
+        3..6 => random.pick(&world.holders).interface,
         _ => random.between(8, world.configured()),
     };
     let (interface, port) = (&world.interfaces[number - 1], world.port_of(number));
-    let relayed = random.chance(50);
+    let relayed = random.chance(if interface.affinity { 15 } else { 50 });
     let trusted = interface.option82.as_ref().is_some_and(|option82| option82.trusted);
     let agents = match (relayed, trusted) {
         (true, _) => *random.pick(&[0, 1, 1, 1, 2, 3]),
@@ -49,9 +50,14 @@ fn request(world: &World, random: &mut Random) -> Spec {
         message[24..28].fill(0);
     }
     known(world, random, number, &mut message);
-    let theirs: Vec<Vec<u8>> = (0..agents).map(|_| option(82, &theirs(random, interface))).collect();
+    let mut theirs: Vec<Vec<u8>> = (0..agents).map(|_| option(82, &theirs(random, interface))).collect();
+    theirs.extend(about_a_lease(world, random, number, &mut message));
     let mtu = world.groups[interface.group].mtu;
-    let kinds: &[u8] = if interface.tries == 0 { &[1, 3, 3, 4, 7, 8, 99] } else { &[1, 1, 1, 3, 4] };
+    let kinds: &[u8] = match (interface.tries, interface.affinity) {
+        (0, false) => &[1, 3, 3, 4, 7, 8, 99],
+        (0, true) => &[3, 3, 3, 3, 1, 7],
+        _ => &[1, 1, 1, 3, 4],
+    };
     body(random, interface, mtu, &mut message, &theirs, kinds);
     let mut spec = datagram(random, message);
     (spec.device, spec.tags) = (interface.device, tags(random, interface.vlans, interface.tpid));
@@ -72,6 +78,7 @@ fn reply(world: &World, random: &mut Random) -> Spec {
     let number = match random.below(10) {
         // One of the further addresses.
         0 => random.between(world.configured() + 1, world.interfaces.len()),
+        1 => random.pick(&world.holders).interface,
         _ => random.between(1, world.interfaces.len()),
     };
     let interface = &world.interfaces[number - 1];
@@ -92,6 +99,12 @@ fn reply(world: &World, random: &mut Random) -> Spec {
         }
     }
     known(world, random, world.first(number), &mut message);
+    if interface.affinity && random.chance(80) {
+        let of: Vec<_> = world.holders.iter().filter(|holder| holder.interface == number).collect();
+        let holder = *random.pick(&of);
+        held(holder, random, &mut message);
+        message[16..20].copy_from_slice(&random.pick(&of).address);
+    }
     let bootp = random.chance(8);
     if bootp && random.chance(70) {
         message[24..28].copy_from_slice(&interface.address);
@@ -147,6 +160,37 @@ fn known(world: &World, random: &mut Random, number: usize, message: &mut [u8]) 
             message[12..16].copy_from_slice(&[a, b, c, random.octet()]);
         }
     }
+}
+
+/// The client of a lease, in its last dialogue or in another.
+fn held(holder: &Holder, random: &mut Random, message: &mut [u8]) {
+    message[28..34].copy_from_slice(&holder.chaddr);
+    message[2] = if random.chance(95) { 6 } else { 7 };
+    if random.chance(75) {
+        message[4..8].copy_from_slice(&holder.xid);
+    }
+}
+
+/// Where servers may be asked alone, often what a client sends that selects an offer or extends its lease; its options.
+fn about_a_lease(world: &World, random: &mut Random, number: usize, message: &mut [u8]) -> Vec<Vec<u8>> {
+    let of: Vec<_> = world.holders.iter().filter(|holder| holder.interface == number).collect();
+    if of.is_empty() || random.chance(20) {
+        return Vec::new();
+    }
+    let holder = *random.pick(&of);
+    held(holder, random, message);
+    if random.chance(70) {
+        message[8..10].fill(0);
+    }
+    message[12..16].fill(0);
+    let server = || option(54, &[192, 168, 63, 2]);
+    match random.below(8) {
+        0..4 => message[12..16].copy_from_slice(&holder.address),
+        4..6 => return vec![option(50, &holder.address), server()],
+        6 => return vec![option(50, &holder.address)],
+        _ => return vec![option(50, &holder.address[..3]), server()],
+    }
+    Vec::new()
 }
 
 /// The options around these instances: message type, size, authentication, overload; and the tail.

@@ -132,8 +132,11 @@ fn to_servers(host: &Outcome, interface: u32, slot: usize, besides: &[Moved]) ->
 
 /// The counters of what is remarkable about a relayed request.
 fn counted(interface: u32, remarks: u32) -> Vec<Moved> {
-    let counters =
-        [(remark::OPTION82_LEFT_OUT, Counter::LeftOut), (remark::SWAPPED_SECS, Counter::SwappedSecs)];
+    let counters = [
+        (remark::OPTION82_LEFT_OUT, Counter::LeftOut),
+        (remark::SWAPPED_SECS, Counter::SwappedSecs),
+        (remark::TO_HOLDER, Counter::ToHolder),
+    ];
     let remarked = counters.into_iter().filter(|(bit, _)| remarks & bit != 0);
     remarked.map(|(_, counter)| Moved { interface, counter, by: 1 }).collect()
 }

@@ -7,7 +7,7 @@ const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: 
 }
 
 /// The list.
-pub const MUTANTS: [Mutant; 51] = [
+pub const MUTANTS: [Mutant; 57] = [
     mutant("hops grow by two", "request.rs", "&datagram, [hlen, hops + 1]", "&datagram, [hlen, hops + 2]"),
     mutant(
         "a foreign giaddr is overwritten",
@@ -250,6 +250,37 @@ pub const MUTANTS: [Mutant; 51] = [
         "reply/recognise.rs",
         "if link == Some(&found.address[..]) {",
         "if false {",
+    ),
+    mutant(
+        "a rebinding client reaches one server",
+        "affinity.rs",
+        "let first = packet.destination != ipv4::BROADCAST && secs == 0;",
+        "let first = secs == 0;",
+    ),
+    mutant(
+        "a client that has tried reaches one server",
+        "affinity.rs",
+        "let first = packet.destination != ipv4::BROADCAST && secs == 0;",
+        "let first = packet.destination != ipv4::BROADCAST;",
+    ),
+    mutant(
+        "an offer is one in any dialogue",
+        "affinity.rs",
+        " || xid.is_some_and(|xid| xid != found.xid)",
+        "",
+    ),
+    mutant("a silent server is asked alone again", "affinity.rs", "if found.asked != 0 || ", "if "),
+    mutant(
+        "a contested offer has a server",
+        "affinity.rs",
+        "        offer && env.holder",
+        "        false && env.holder",
+    ),
+    mutant(
+        "a relay's REQUEST goes to one server",
+        "request.rs",
+        "if direct { affinity::servers(frame, env, packet, interface, secs) & route.ready } else { 0 }",
+        "affinity::servers(frame, env, packet, interface, secs) & route.ready",
     ),
     mutant(
         "replies with option 90 are padded",

@@ -1,12 +1,12 @@
 //! The oracle's way from server to client: `docs/rules.md`, Replies.
 
-use super::Decision;
 use super::octets::{datagram, four};
 use super::options::{Instance, sub_options, without};
 use super::request::Received;
 use super::rule::Rule;
 use super::smart;
 use super::world::{Interface, World};
+use super::{Decision, affinity};
 
 /// Server to client.
 pub(super) fn reply(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decision {
@@ -76,7 +76,8 @@ pub(super) fn reply(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decision 
         rules.push(Rule::ReplyFurther);
     }
     let attempt = smart::reply(world, number, message, kind);
-    Decision::Client { interface: first, message: kind, attempt, frame }
+    let held = affinity::reply(received, first, kind, rules);
+    Decision::Client { interface: first, message: kind, attempt, held, frame }
 }
 
 /// Which interface a reply is for, what is taken out, and by which rules.

@@ -1,11 +1,11 @@
 //! The oracle's way from client to server: `docs/rules.md`, Requests.
 
-use super::Decision;
 use super::octets::{datagram, four, half};
 use super::options::{Instance, Options, with, without};
 use super::rule::Rule;
 use super::smart;
 use super::world::{Interface, Policy, Port, Server, World};
+use super::{Decision, affinity};
 
 /// A datagram to port 67, as far as it was sound.
 pub(super) struct Received<'a> {
@@ -32,7 +32,7 @@ pub(super) fn request(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decisio
     }
     let group = &world.groups[interface.group];
     let secs = seconds(message, rules);
-    let servers: Vec<&Server> = group.servers.iter().filter(|server| server.min_secs <= secs).collect();
+    let mut servers: Vec<&Server> = group.servers.iter().filter(|server| server.min_secs <= secs).collect();
     if servers.is_empty() {
         rules.push(Rule::TooEarly);
         return Decision::Not(vec!["min_secs"]);
@@ -49,6 +49,10 @@ pub(super) fn request(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decisio
 
     let bootp = options.kind().is_none();
     let direct = four(message, 24) == [0; 4];
+    let held = if direct { affinity::request(received, secs, rules) } else { None };
+    if let Some(holder) = &held {
+        servers = group.servers.iter().filter(|server| server.address == holder.server).collect();
+    }
     let (record, attempt) = match direct {
         true => smart::request(world, port.interface, message, options, rules),
         false => (port.interface, None),
@@ -84,6 +88,7 @@ pub(super) fn request(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decisio
         record,
         remembered,
         attempt,
+        held,
         copies,
     }
 }

@@ -15,10 +15,12 @@
 //!
 //! Those with option 82 are in `world/agents.rs`, those with several addresses in `world/smart.rs`.
 
+mod affinity;
 mod agents;
 
 mod smart;
 
+pub use affinity::Holder;
 pub use agents::{Client, Option82, Policy};
 pub use smart::Attempt;
 
@@ -86,6 +88,8 @@ pub struct Interface {
     pub tries: u8,
     /// Bits of the client subnet's prefix.
     pub prefix: u8,
+    /// A request about a lease goes to its server alone.
+    pub affinity: bool,
 }
 
 /// A server group.
@@ -121,6 +125,8 @@ pub struct World {
     pub clients: Vec<Client>,
     /// How far clients have come with an interface's addresses.
     pub attempts: Vec<Attempt>,
+    /// Who offered or gave an address.
+    pub holders: Vec<Holder>,
 }
 
 impl World {
@@ -160,6 +166,9 @@ impl World {
         ];
         interfaces.extend(agents::interfaces());
         interfaces.extend(smart::interfaces());
+        for number in affinity::INTERFACES {
+            interfaces[number - 1].affinity = true;
+        }
         let mut ports: Vec<Port> = (1..)
             .zip(&interfaces)
             .filter(|(_, interface)| interface.further_of == 0)
@@ -219,7 +228,15 @@ impl World {
             (SERVER_VRF, [10, 7, 8, 1]),
             (SERVER_VRF, [10, 9, 0, 2]),
         ]);
-        Self { ports, interfaces, groups, local, clients: agents::clients(), attempts: smart::attempts() }
+        Self {
+            ports,
+            interfaces,
+            groups,
+            local,
+            clients: agents::clients(),
+            attempts: smart::attempts(),
+            holders: affinity::holders(),
+        }
     }
 
     /// The interface of a number, which counts from 1.
@@ -301,6 +318,7 @@ fn interface(device: u32, vlans: [u16; 2], address: [u8; 4]) -> Interface {
         further_of: 0,
         tries: 0,
         prefix: 24,
+        affinity: false,
     }
 }
 
