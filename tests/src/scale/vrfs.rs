@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
@@ -77,10 +78,14 @@ impl Network {
         // As a frame has its tag on a wire, not beside it.
         relay.offload(EDGE, "txvlan", false)?;
         let ports: Vec<String> = (1..=count).map(|vrf| format!("s{vrf}")).collect();
+        // A process for each device would take minutes under emulation.
         let mut commands = String::new();
+        let mut at_servers = String::new();
         for (vrf, port) in (1..).zip(&ports) {
-            lab.link(&relay, port, &servers, port)?;
-            servers.address(port, &format!("{SERVER}/24"))?;
+            writeln!(commands, "link add {port} type veth peer name {port} netns {}", servers.kernel_name())?;
+            writeln!(commands, "link set {port} up")?;
+            writeln!(at_servers, "link set {port} up")?;
+            writeln!(at_servers, "addr add {SERVER}/24 dev {port}")?;
             writeln!(commands, "link add v{vrf} type vrf table {}", TABLES + vrf)?;
             writeln!(commands, "link set v{vrf} up")?;
             writeln!(commands, "link set {port} master v{vrf}")?;
@@ -91,6 +96,11 @@ impl Network {
             writeln!(commands, "addr add {RELAY}/24 dev {EDGE}.{vrf}")?;
         }
         batch(&relay, &commands)?;
+        batch(&servers, &at_servers)?;
+        // They take redirected frames then.
+        let mut each = Command::new("sh");
+        each.args(["-ec", "for port; do ethtool -K $port gro on; done", "sh"]).args(&ports);
+        servers.output(&mut each)?;
         let server = Server::start(&servers, &ports, Echo::Whole)?;
         Ok(Self { clients, relay, server, count, _servers: servers, _lab: lab })
     }
