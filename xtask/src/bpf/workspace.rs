@@ -22,8 +22,16 @@ impl Workspace {
     /// # Errors
     /// The path of the running program or of the workspace cannot be read.
     pub fn locate() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest.parent().context("xtask is not in a workspace")?.to_path_buf();
+        // Where this was compiled is not always where it runs: with CARGO_TARGET_DIR two checkouts share what is compiled,
+        // and each wants its own sources. Cargo tells every build script and program that it starts.
+        let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let root = manifest
+            .as_deref()
+            .and_then(Path::parent)
+            .filter(|root| root.join("relay-ebpf/Cargo.toml").is_file())
+            .or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).parent())
+            .context("xtask is not in a workspace")?
+            .to_path_buf();
         let program = env::current_exe().context("the path of the running program")?;
         let target = target_of(&program).unwrap_or_else(|| root.join("target"));
         Ok(Self { root, target })
