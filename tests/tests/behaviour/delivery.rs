@@ -104,7 +104,7 @@ pub(crate) fn cases() -> Vec<Case> {
         goes("33, RFC 2131: hops 1 in a reply", &PLAIN, offer, |m| m.hops = 1, (CLIENT, LEASED)),
         goes("33, RFC 2131: hops 16 in a reply", &PLAIN, offer, |m| m.hops = 16, (CLIENT, LEASED)),
         goes("33, RFC 2131: hops 255 in a reply", &PLAIN, offer, |m| m.hops = 255, (CLIENT, LEASED)),
-        goes("6, RFC 2131: the unknown type 11 is delivered", &OURS, 11, |_| {}, (CLIENT, LEASED)),
+        goes("6, RFC 2131: the unknown type 15 is delivered", &OURS, 15, |_| {}, (CLIENT, LEASED)),
         goes("6, RFC 2131: the unknown type 200 is delivered", &OURS, 200, |_| {}, (CLIENT, LEASED)),
     ];
     let us = [&[54, 4][..], &OVERRIDE.address.octets()].concat();
