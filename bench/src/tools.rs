@@ -183,10 +183,19 @@ impl Tools {
 
     /// Runs the program that was set next over one frame, as cheaply as a system call allows.
     pub(crate) fn feed(&self, frame: &[u8], device: u32) -> Result<Action> {
+        self.repeat("direct", frame, device, 1)
+    }
+
+    /// Runs a wrapper over a frame of which the relay leaves both ends where they are; nothing is sent.
+    pub(crate) fn repeat(&self, wrapper: &str, frame: &[u8], device: u32, repeat: u32) -> Result<Action> {
         let context = context(frame, device)?;
-        let options =
-            TestRunOptions { data_in: Some(frame), ctx_in: Some(&context), ..TestRunOptions::default() };
-        Action::of(self.xdp("direct")?.test_run(options)?.return_value)
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            ctx_in: Some(&context),
+            repeat,
+            ..TestRunOptions::default()
+        };
+        Action::of(self.xdp(wrapper)?.test_run(options)?.return_value)
     }
 
     /// Runs a program on live frames, as if they came in on `device`.

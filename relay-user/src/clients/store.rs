@@ -24,4 +24,4 @@ pub use writer::{Batch, Report, Writer};
 /// Least time between two batches: what a killed daemon loses is younger than this and the time of one commit.
 pub const INTERVAL: Duration = Duration::from_millis(250);
 /// Changes in a batch at most, about half a second of a slow disk.
-pub const BATCH: usize = 32_768;
+pub const BATCH: usize = 16_384;

@@ -91,7 +91,7 @@ impl Store {
         // A damaged file may lead redb to an assertion. It concerns this file only, and nothing of the attempt is kept.
         catch_unwind(AssertUnwindSafe(|| {
             let mut database = Database::builder()
-                .set_cache_size(16 << 20)
+                .set_cache_size(4 << 20)
                 .create(path)
                 .map_err(|error| trouble(path, error.into()))?;
             // Opening looks at no checksums where the last program closed the file in order. A lease read
