@@ -1,7 +1,7 @@
 //! One DHCP message as the client table sees it: the record that goes through a ring buffer to the daemon.
 //!
 //! Every message that is relayed, and every one that only passes through the router, becomes one [`Event`] of fixed
-//! size. The record holds what was on the wire and nothing derived from it: hashing, matching and judging are the
+//! size. The record holds what was on the wire, and hashes of what may be too long for it; matching and judging are the
 //! daemon's work, so that filling a record costs the kernel one read of the fixed part and one read per option.
 //! The slow path fills the same record with the same [`fill`].
 
@@ -12,7 +12,7 @@ use crate::wire::bootp;
 
 /// Version of the layout, the first octet of every record. A reader refuses records of another version: programs of
 /// an older daemon may still be attached while a newer one starts.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Octets of a client identifier that a record carries. Those in use (RFC 2132: a type and an Ethernet address;
 /// RFC 4361: IAID and DUID-LLT, DUID-LL or DUID-UUID) have 7 to 23.
 pub const CLIENT_ID_LEN: usize = 32;
@@ -102,9 +102,15 @@ pub struct Event {
     pub chaddr: [u8; 16],
     /// The first octets of the client identifier, zeros behind it.
     pub client_id: [u8; CLIENT_ID_LEN],
+    /// Lower half of the hash of the whole client identifier ([`crate::agent::whole`]), 0 when there is none: two that
+    /// begin alike and are longer than `client_id` differ in it.
+    pub client_id_hash: u32,
+    /// The same of the value of option 82 as it came in, of the last one when there are several: which circuit below
+    /// another relay, or which of ours a server answers about.
+    pub agent_hash: u32,
 }
 
-const _: () = assert!(size_of::<Event>() == 128);
+const _: () = assert!(size_of::<Event>() == 136);
 
 /// Options that a record is filled from, besides the message type, which is known from before.
 pub mod option {
@@ -129,6 +135,8 @@ pub trait Offsets {
     /// Offset, from the start of the frame, of the code octet of the option's first instance; 0 when there is none.
     /// The walk has made sure that the option ends within the message.
     fn option(&self, code: u8) -> usize;
+    /// [`crate::agent::whole`] of the value of option 61 or 82; 0 when there is none.
+    fn hash(&self, code: u8) -> u64;
 }
 
 /// What a record says that is not in the message.
@@ -219,6 +227,8 @@ pub fn fill<F: Frame, O: Offsets>(
     event.lease = lease.unwrap_or(0);
     event.t1 = number(frame, options.option(option::T1)).unwrap_or(0);
     event.t2 = number(frame, options.option(option::T2)).unwrap_or(0);
+    event.client_id_hash = options.hash(option::CLIENT_ID) as u32;
+    event.agent_hash = options.hash(option::AGENT) as u32;
     event.client_id_len = client_id(frame, options.option(option::CLIENT_ID), &mut event.client_id);
     Some(())
 }

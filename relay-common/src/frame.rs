@@ -54,9 +54,10 @@ pub trait Frame: Sized {
     fn sum(&self, offset: usize, len: usize) -> Option<Sum> {
         checksum::octets(self, offset, len)
     }
-    /// [`crate::agent::whole`] over the `len` octets at `offset`.
-    fn hash(&self, offset: usize, len: usize) -> Option<u64> {
-        agent::whole_in(self, offset, len)
+    /// [`crate::agent::whole`] of the value of the option at `at`, which has `len` octets with code and length. In BPF it is
+    /// known from the walk, of option 82 alone, and of the last one.
+    fn agent_hash(&self, at: usize, len: usize) -> Option<u64> {
+        agent::whole_in(self, at + 2, len.checked_sub(2)?)
     }
     /// Moves what stands between `at + len` and `end` to `at`. The `len` octets before `end` keep what was in them.
     fn forward(&mut self, at: usize, len: usize, end: usize) -> Option<()> {

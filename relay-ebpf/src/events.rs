@@ -32,6 +32,11 @@ impl Offsets for Noted<'_> {
     fn option(&self, code: u8) -> usize {
         self.0.noted_option(code).unwrap_or(0)
     }
+
+    #[inline(always)]
+    fn hash(&self, code: u8) -> u64 {
+        self.0.noted_hash(code)
+    }
 }
 
 /// A message that is about to be relayed, its options walked. The result says nothing.

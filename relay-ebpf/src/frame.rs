@@ -11,10 +11,10 @@ use aya_ebpf::{
     helpers::{bpf_csum_diff, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, generated::bpf_xdp_store_bytes},
     programs::XdpContext,
 };
-use relay_common::{Frame, Options, Reason, Seen, Sum, abi::Agent};
+use relay_common::{Frame, Options, Reason, Seen, Sum, abi::Agent, agent, event, wire::bootp::option};
 
 use crate::{
-    events, loops,
+    events as records, loops,
     maps::{NOTES, Notes},
 };
 
@@ -64,6 +64,36 @@ impl XdpFrame {
     pub(crate) fn found(&mut self, options: Options) {
         // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
         unsafe { (&raw mut (*self.notes).found).write(options) };
+    }
+
+    /// Keeps the hashes of what stands in option 61 and 82 for those who ask later.
+    #[inline(always)]
+    pub(crate) fn note_hashes(&mut self) {
+        let client_id = self.value_hash(event::option::CLIENT_ID);
+        let agent = self.value_hash(option::RELAY_AGENT);
+        // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
+        unsafe {
+            (*self.notes).client_id = client_id;
+            (*self.notes).agent = agent;
+        }
+    }
+
+    #[inline(always)]
+    fn value_hash(&self, code: u8) -> u64 {
+        let Some(at) = self.noted_option(code) else { return 0 };
+        let at = self.offset(at);
+        let len = usize::from(self.u8(at + 1).unwrap_or(0));
+        agent::whole_in(self, self.offset(at + 2), forgotten(len) & agent::MAX_VALUE).unwrap_or(0)
+    }
+
+    /// The hash that was kept for option 61 or 82, 0 when there is none.
+    #[inline(always)]
+    pub(crate) fn noted_hash(&self, code: u8) -> u64 {
+        if self.noted_option(code).is_none() {
+            return 0;
+        }
+        // SAFETY: as for `note_hashes`.
+        unsafe { if code == option::RELAY_AGENT { (*self.notes).agent } else { (*self.notes).client_id } }
     }
 
     /// The sum over the `N` octets at `offset`, a multiple of four and at most 512.
@@ -188,9 +218,8 @@ impl Frame for XdpFrame {
     }
 
     #[inline(always)]
-    fn hash(&self, offset: usize, len: usize) -> Option<u64> {
-        let hash = loops::hash_octets(self.ctx.ctx, offset as u64, len as u64);
-        (hash != loops::FAILED).then_some(hash)
+    fn agent_hash(&self, _at: usize, _len: usize) -> Option<u64> {
+        Some(self.noted_hash(option::RELAY_AGENT))
     }
 
     #[inline(always)]
@@ -206,10 +235,10 @@ impl Frame for XdpFrame {
 
     #[inline(always)]
     fn observe(&mut self, seen: &Seen) {
-        let upstream = if seen.upstream { events::UPSTREAM } else { 0 };
+        let upstream = if seen.upstream { records::UPSTREAM } else { 0 };
         let kind = u32::from(seen.message) | upstream;
         // Its result is the verifier's: a function must have one.
-        let _ = events::relayed(self.ctx.ctx, seen.l3 as u64, seen.interface, seen.vrf, kind);
+        let _ = records::relayed(self.ctx.ctx, seen.l3 as u64, seen.interface, seen.vrf, kind);
     }
 
     #[inline(always)]

@@ -64,15 +64,6 @@ pub(crate) extern "C" fn sum_octets(ctx: *mut xdp_md, offset: u64, len: u64) -> 
     }
 }
 
-/// [`agent::whole_in`].
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub(crate) extern "C" fn hash_octets(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {
-    let frame = frame(ctx);
-    let len = len as usize & agent::MAX_VALUE;
-    agent::whole_in(&frame, frame.offset(offset as usize), len).unwrap_or(FAILED)
-}
-
 /// [`shift::forward`]; 0 when it is done.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -219,6 +210,7 @@ pub(crate) extern "C" fn walk_options(ctx: *mut xdp_md, start: u64, end: u64) ->
     match Options::walk(&mut frame, start, end as usize) {
         Ok(options) => {
             frame.found(options);
+            frame.note_hashes();
             WALKED
         }
         Err(Reason::ManyOptions) => MANY,

@@ -26,6 +26,10 @@ pub(crate) struct Notes {
     pub(crate) options: [u64; 256],
     /// What the walk found.
     pub(crate) found: Options,
+    /// Hash of the client identifier that the walk found.
+    pub(crate) client_id: u64,
+    /// Hash of the last option 82 that it found.
+    pub(crate) agent: u64,
 }
 
 /// What the untagged frames of a device are to the relay, by its interface index.

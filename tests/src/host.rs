@@ -9,7 +9,7 @@ use relay_common::abi::{
     Interface, Port, PortKey, Server, flag,
 };
 use relay_common::agent::{identity, whole};
-use relay_common::{Bucket, Env, Route, SliceFrame, Verdict, address_copy, ingress};
+use relay_common::{Bucket, Env, Route, Seen, SliceFrame, Verdict, address_copy, ingress};
 
 use crate::oracle::world::{Option82, Policy, World};
 
@@ -307,6 +307,8 @@ impl Env for Maps {
 pub struct Outcome {
     pub verdict: Verdict,
     pub frame: Vec<u8>,
+    /// What the client table is told of.
+    pub seen: Option<Seen>,
 }
 
 /// Room behind a frame, as much as the slow path gives.
@@ -324,5 +326,5 @@ pub fn run_with_room<E: Env>(env: &E, frame: &[u8], device: u32, head: usize, ta
     buffer[head..end].copy_from_slice(frame);
     let mut slice = SliceFrame::new(&mut buffer, head, end);
     let verdict = ingress(&mut slice, env, device);
-    Outcome { verdict, frame: slice.octets().to_vec() }
+    Outcome { verdict, frame: slice.octets().to_vec(), seen: slice.seen().copied() }
 }

@@ -18,7 +18,8 @@ use aya::maps::{MapData, RingBuf};
 use aya::programs::{TestRun, TestRunOptions};
 use relay_common::Reason;
 use relay_common::abi::{Counters, PUNT_FRAME};
-use relay_user::fastpath::{Object, Sizes};
+use relay_common::event::Event;
+use relay_user::fastpath::{EventRings, Object, Sizes};
 use relay_user::leases::Leases;
 use relay_user::memory::Memory;
 use relay_user::tables::{GroupState, Hop, ServerState, Tables};
@@ -139,12 +140,15 @@ pub struct Run {
     pub frame: Vec<u8>,
     pub moved: Vec<Moved>,
     pub punts: Vec<Punt>,
+    /// What the client table is told of.
+    pub records: Vec<Event>,
 }
 
 /// The loaded program. Make it, and run it, on a thread that is in the network's namespace.
 pub struct Kernel {
     object: Object,
     punted: RingBuf<MapData>,
+    rings: EventRings,
     counters: Vec<Counters>,
     /// What the program remembers.
     pub memory: Memory,
@@ -164,11 +168,12 @@ impl Kernel {
         let mut object = Object::load(sizes, None)?;
         object.apply(&Tables::default(), tables)?;
         let punted = object.take_punted().context("the ring of punted copies is taken")?;
+        let rings = object.take_events().context("the rings of events are taken")?;
         let memory = Memory::new(object.take_memory(), Arc::new(Leases::nowhere()));
         let reader = object.counters();
         let counters =
             (0..=sizes.interfaces).map(|interface| reader.counters(interface)).collect::<Result<_, _>>()?;
-        Ok(Self { object, punted, counters, memory })
+        Ok(Self { object, punted, rings, counters, memory })
     }
 
     /// Runs the program on a frame that came in on `device`.
@@ -202,7 +207,8 @@ impl Kernel {
             4 => Action::Redirect,
             other => Action::Other(other),
         };
-        Ok(Run { action, frame: output, moved: self.moved()?, punts: self.punts()? })
+        let (moved, punts, records) = (self.moved()?, self.punts()?, self.records());
+        Ok(Run { action, frame: output, moved, punts, records })
     }
 
     /// The counters that moved since the last call.
@@ -233,6 +239,16 @@ impl Kernel {
             *before = now;
         }
         Ok(moved)
+    }
+
+    fn records(&mut self) -> Vec<Event> {
+        let mut records = Vec::new();
+        for ring in [&mut self.rings.discovers, &mut self.rings.others] {
+            while let Some(record) = ring.next() {
+                records.push(bytemuck::pod_read_unaligned(&record));
+            }
+        }
+        records
     }
 
     fn punts(&mut self) -> Result<Vec<Punt>> {

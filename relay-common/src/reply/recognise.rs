@@ -2,7 +2,7 @@
 //! out of it. `docs/rules.md` has the table.
 
 use crate::abi::{Address, AddressKey, AgentKey, AgentOwner, Interface, flag};
-use crate::agent::{MAX_VALUE, identity};
+use crate::agent::identity;
 use crate::packet::Packet;
 use crate::smart::MAX_ADDRESSES;
 use crate::wire::bootp::{self, agent, message, option};
@@ -151,7 +151,7 @@ fn exact<F: Frame, E: Env>(
     giaddr: [u8; 4],
     (at, len): (usize, usize),
 ) -> Option<AgentOwner> {
-    let hash = frame.hash(at + 2, len.wrapping_sub(2) & MAX_VALUE)?;
+    let hash = frame.agent_hash(at, len)?;
     // Where one interface has the giaddr, its own is at hand: a look-up in an array instead of one in a hash table.
     if !Address::is_realm(packet.addressed)
         && let Some(ours) = env.agent(packet.addressed)

@@ -3,6 +3,7 @@
 use bytemuck::Zeroable as _;
 use relay_common::{
     Env, Frame as _, Options, Seen, SliceFrame,
+    agent::whole,
     event::{self, Event, Offsets, Place, path},
     passing,
     wire::{bootp, eth, ipv4, udp},
@@ -19,10 +20,18 @@ impl Offsets for Noted<'_, '_> {
     fn option(&self, code: u8) -> usize {
         self.0.noted_option(code).unwrap_or(0)
     }
+
+    fn hash(&self, code: u8) -> u64 {
+        let value = self.0.noted_option(code).and_then(|at| {
+            let len = usize::from(self.0.u8(at + 1)?);
+            self.0.octets().get(at + 2..at + 2 + len)
+        });
+        value.map_or(0, whole)
+    }
 }
 
 /// The record of a message that was relayed; `octets` are the frame before it was rewritten.
-pub(super) fn relayed(octets: &mut [u8], seen: &Seen, ifindex: u32, now: BootTime) -> Option<Event> {
+pub fn relayed(octets: &mut [u8], seen: &Seen, ifindex: u32, now: BootTime) -> Option<Event> {
     let len = octets.len();
     let mut frame = SliceFrame::new(octets, 0, len);
     let message = seen.l3 + HEADERS;
@@ -35,7 +44,7 @@ pub(super) fn relayed(octets: &mut [u8], seen: &Seen, ifindex: u32, now: BootTim
 }
 
 /// The record of a message that only passes; `None` for what is none, or would not arrive.
-pub(super) fn passes<E: Env>(octets: &mut [u8], env: &E, ifindex: u32, now: BootTime) -> Option<Event> {
+pub fn passes<E: Env>(octets: &mut [u8], env: &E, ifindex: u32, now: BootTime) -> Option<Event> {
     let len = octets.len();
     let mut frame = SliceFrame::new(octets, 0, len);
     let seen = passing(&mut frame, env, ifindex)?;
@@ -141,6 +150,8 @@ mod tests {
         assert_eq!((event.xid, event.lease), (0x0102_0304, 3600));
         assert_eq!((event.source, event.server_id), ([10, 0, 41, 10], [10, 0, 41, 10]));
         assert_eq!((event.client_id_len, &event.client_id[..3]), (2, &[0, 65, 0][..]));
+        assert_eq!(u64::from(event.client_id_hash), whole(&[0, 65]) & 0xffff_ffff);
+        assert_eq!(event.agent_hash, 0, "there is no option 82");
         assert_eq!(event.timestamp, 5);
         let event = passing(ack(true)).expect("a record");
         assert_eq!((event.outer, event.flags & event::flag::UPSTREAM), (100, 0));

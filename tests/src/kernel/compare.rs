@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | sends to servers | sends to servers, the same octets behind the Ethernet addresses |
 //! | sends to a client | sends to a client, the same frame |
+//! | tells the client table of what it sends | makes the same record of it |
 //! | passes, reason of class "slow path" | may do anything |
 //! | passes, reason of class "passed", or uncounted | does not relay, for the same reason, or one that is not counted |
 //! | drops | drops for the same reason |
@@ -12,7 +13,10 @@
 //! by one, and those of what is remarkable about it.
 
 use relay_common::abi::{MAX_SERVERS, Server, message_slot};
+use relay_common::event::Event;
 use relay_common::{Class, Reason, SliceFrame, Verdict, address_copy, remark, token_of};
+use relay_user::clients::BootTime;
+use relay_user::slowpath::record;
 use relay_user::tables::Tables;
 
 use super::{Action, Counter, Moved, Punt, Run};
@@ -57,6 +61,18 @@ impl Did {
     }
 }
 
+/// The client table is told of a relayed message once, and the same by both.
+fn record(frame: &[u8], kernel: &Run, host: &Outcome) -> Result<(), String> {
+    let [found] = kernel.records[..] else {
+        return Err(format!("{} records of a relayed message", kernel.records.len()));
+    };
+    let seen = host.seen.as_ref().ok_or("the host has seen no message")?;
+    let ours = record::relayed(&mut frame.to_vec(), seen, found.ifindex, BootTime::default());
+    let ours = ours.ok_or("the host makes no record of it")?;
+    // Which path it went, and when, is all that may differ.
+    equal("record", &found, &Event { path: found.path, timestamp: found.timestamp, ..ours })
+}
+
 /// Compares the two.
 ///
 /// # Errors
@@ -71,6 +87,7 @@ pub fn compare(tables: &Tables, frame: &[u8], kernel: &Run, host: &Outcome) -> R
             behind_addresses(&kernel.frame, &host.frame)?;
             token(&kernel.frame, group.0)?;
             punts(tables, kernel, host, group, interface)?;
+            record(frame, kernel, host)?;
             Ok(Did::ToServers)
         }
         (
@@ -84,6 +101,7 @@ pub fn compare(tables: &Tables, frame: &[u8], kernel: &Run, host: &Outcome) -> R
             let group = to_servers(host, interface, slot, besides)?;
             only_copy(tables, kernel, host, group)?;
             punts(tables, kernel, host, group, interface)?;
+            record(frame, kernel, host)?;
             Ok(Did::ToServers)
         }
         (Action::Redirect, &[Moved { interface, counter: Counter::Reply(slot), by: 1 }]) => {
@@ -95,6 +113,7 @@ pub fn compare(tables: &Tables, frame: &[u8], kernel: &Run, host: &Outcome) -> R
             if kernel.frame != host.frame {
                 return Err("the frames differ".to_owned());
             }
+            record(frame, kernel, host)?;
             Ok(Did::ToClient)
         }
         (Action::Pass, &[]) => {
