@@ -35,7 +35,7 @@ pub const MUTANTS: [Mutant; 57] = [
         "if code == option::PAD {",
         "if code == option::PAD || code == option::END {",
     ),
-    mutant("an option may not end with the message", "options.rs", "if at + len > end", "if at + len >= end"),
+    mutant("an option may not end with the message", "options.rs", "|| at + len > end", "|| at + len >= end"),
     mutant("replies are padded to 299", "wire/bootp.rs", "MIN_LEN: usize = 300", "MIN_LEN: usize = 299"),
     mutant(
         "the last octet of option 82 is left",
