@@ -14,7 +14,7 @@ impl Offsets for Found<'_> {
 
     fn hash(&self, code: u8) -> u64 {
         // Not what it is, but where it comes from.
-        if self.option(code) == 0 { 0 } else { u64::from(code) << 32 | u64::from(code) * 1000 }
+        if self.option(code) == 0 { 0 } else { (u64::from(code) << 32) | (u64::from(code) * 1000) }
     }
 }
 
