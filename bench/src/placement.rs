@@ -1,7 +1,7 @@
 //! Which work runs on which CPU. A packet over veth is received in softirq on the CPU that sent it, unless the device's
 //! NAPI has a thread of its own.
 
-use std::{collections::BTreeSet, fs, process::Command, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::{
@@ -12,6 +12,7 @@ use nix::{
 use crate::{
     contestant::Running,
     rig::{CLIENT_PORT, Rig, pin_process},
+    tools::schedstat,
 };
 
 /// Where the relay runs; the generator is always on [`GENERATOR`].
@@ -77,19 +78,14 @@ impl Placed {
         let mut total = Duration::ZERO;
         if let Some(process) = self.process {
             for task in fs::read_dir(format!("/proc/{process}/task"))? {
-                total += schedstat(&task?.path().join("schedstat").to_string_lossy())?;
+                total += schedstat(&task?.path())?;
             }
         }
         for thread in &self.napi {
-            total += schedstat(&format!("/proc/{thread}/schedstat"))?;
+            total += schedstat(Path::new(&format!("/proc/{thread}")))?;
         }
         Ok(total)
     }
-}
-
-fn schedstat(path: &str) -> Result<Duration> {
-    let text = fs::read_to_string(path).with_context(|| path.to_owned())?;
-    Ok(Duration::from_nanos(text.split(' ').next().context("an empty schedstat")?.parse()?))
 }
 
 fn napi_threads() -> Result<BTreeSet<i32>> {

@@ -9,14 +9,16 @@ mod besieged;
 mod lives;
 mod thread;
 
-use std::{fs, net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use nix::time::{ClockId, clock_gettime};
-use relay_tests::{scale::cost::Memory, subject::Mode};
+use relay_tests::{
+    scale::cost::Memory,
+    subject::{Mode, stats},
+};
 use relay_user::{
     clients::{BootTime, Hardware, Published, State, bench},
-    control::{self, Command, leases::ClientStats, model::Stats},
+    control::leases::ClientStats,
     fastpath::{Object, Sizes},
     leases::{Changes, Leases},
 };
@@ -25,7 +27,7 @@ use crate::{
     figures::{rate, table},
     ours::{Ours, Programs},
     rig::{CLIENT_PORT, Rig, pin, pin_process},
-    tools::{Action, Tools},
+    tools::{Action, Tools, cpu_time},
 };
 use lives::Lives;
 use thread::Clients;
@@ -50,7 +52,7 @@ pub(crate) fn run() -> Result<String> {
     tools.set_next(&programs.ingress)?;
     pin_process(relay.process.pid(), 1)?;
     let mut lives = Lives::new(&rig)?;
-    let empty = anonymous(relay.process.pid())?;
+    let empty = Memory::of(relay.process.pid())?.anonymous;
     let (rows, full) = {
         let daemon = Daemon::of(&relay);
         rig.relay.enter(|| fed(&daemon, &tools, &mut lives))??
@@ -64,7 +66,7 @@ pub(crate) fn run() -> Result<String> {
     let after = Daemon::of(&relay).clients()?;
     ensure!(after.bound == u64::from(CLIENTS), "after a restart: {after:?}");
     Clients::of(relay.process.pid())?.until_idle()?;
-    let again = anonymous(relay.process.pid())?;
+    let again = Memory::of(relay.process.pid())?.anonymous;
     drop(relay);
 
     let alone = bench::table(CLIENTS, |_| ());
@@ -124,7 +126,7 @@ fn fed(daemon: &Daemon, tools: &Tools, lives: &mut Lives) -> Result<(Vec<Vec<Str
     measure("binding, rings full", true, Box::new(|client| lives.borrow_mut().bind(client, feed)))?;
     measure("renewing, rings full", true, Box::new(|client| lives.borrow_mut().renew(client, 1, feed)))?;
     measure("renewing, as they come", false, Box::new(|client| lives.borrow_mut().renew(client, 2, feed)))?;
-    Ok((rows, anonymous(daemon.process)?))
+    Ok((rows, Memory::of(daemon.process)?.anonymous))
 }
 
 type Life<'a> = Box<dyn FnMut(u32) -> Result<()> + 'a>;
@@ -150,16 +152,8 @@ impl Daemon {
 
     /// What the table says of itself.
     fn clients(&self) -> Result<ClientStats> {
-        let stats: Stats = control::ask(&self.socket, Command::Stats)?;
-        Ok(stats.clients)
+        Ok(stats(&self.socket)?.clients)
     }
-}
-
-/// Anonymous memory of a process, KiB: its heap and stacks, without programs and rings.
-fn anonymous(process: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon")?;
-    Ok(line.split_whitespace().next().context("no number")?.parse()?)
 }
 
 /// Nanoseconds of CPU time to put a lease into a map, in batches and one by one.
@@ -194,8 +188,4 @@ fn published() -> Result<(f64, f64)> {
     let figures = (measure(0, Changes::BATCH)?, measure(CLIENTS, 1)?);
     ensure!(leases.refused() == 0, "{} leases were refused", leases.refused());
     Ok(figures)
-}
-
-fn cpu_time() -> Result<Duration> {
-    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }

@@ -1,7 +1,7 @@
 //! The measuring programs and their maps, loaded: generator, floor, sink, and the wrapper that feeds a program the
 //! same frame again.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use aya::{
@@ -244,7 +244,8 @@ fn context(frame: &[u8], device: u32) -> Result<Vec<u8>> {
     Ok(words.iter().flat_map(|word: &u32| word.to_ne_bytes()).collect())
 }
 
-fn cpu_time() -> Result<Duration> {
+/// CPU time of the calling thread.
+pub(crate) fn cpu_time() -> Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
@@ -264,15 +265,20 @@ impl Busy {
     }
 }
 
-/// ksoftirqd's own time: the first number of its schedstat.
+/// CPU time that a task of /proc has had: the first number of its schedstat.
+pub(crate) fn schedstat(task: &Path) -> Result<Duration> {
+    let path = task.join("schedstat");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Ok(Duration::from_nanos(text.split(' ').next().context("an empty schedstat")?.parse()?))
+}
+
+/// ksoftirqd's own time.
 fn softirq_time(cpu: usize) -> Result<Duration> {
     let wanted = format!("ksoftirqd/{cpu}");
     for entry in fs::read_dir("/proc")? {
         let path = entry?.path();
         if fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim_end() == wanted) {
-            let text = fs::read_to_string(path.join("schedstat"))?;
-            let spent = text.split(' ').next().context("an empty schedstat")?.parse()?;
-            return Ok(Duration::from_nanos(spent));
+            return schedstat(&path);
         }
     }
     anyhow::bail!("there is no {wanted}")

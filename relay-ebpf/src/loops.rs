@@ -16,7 +16,7 @@ use crate::{
     maps::{AGENTS, CLIENTS, SERVERS, SLOTS},
 };
 
-/// No result has all its bits set: sums are folded, and a hash that happens to be so is one that matches nothing.
+/// No result has all its bits set: sums are folded.
 pub(crate) const FAILED: u64 = u64::MAX;
 
 #[inline(always)]

@@ -31,7 +31,7 @@ use std::{net::Ipv4Addr, time::Duration};
 pub use message::{Answer, Standing, Subject, parse};
 pub use places::{Place, Places, Subnet, places};
 pub use recovery::{Query, Recovery};
-pub use report::{Finding, Tally};
+pub use report::Finding;
 pub use sender::Sender;
 
 use crate::clients::BootTime;

@@ -107,7 +107,7 @@ impl Relay {
         let mut last = None;
         wait::until(what, DEADLINE, || {
             last = Some(self.asked());
-            Ok(last.clone().filter(&wanted))
+            Ok(last.filter(&wanted))
         })
         .unwrap_or_else(|error| panic!("{error:#}: {last:?}"))
     }

@@ -1,7 +1,7 @@
 //! A flood of DISCOVERs on a client's port, each of another client, while bound clients renew: the table keeps every one of
 //! them and has every ACK, whatever it cannot take of the flood.
 //!
-//! `cargo xtask bench flood` does it with a million a second for twenty seconds, which no packet socket reaches.
+//! `cargo xtask bench snoop` makes the flood in the kernel, for twenty seconds, faster than a packet socket can.
 
 #![allow(clippy::unwrap_used, reason = "a test panics; clippy exempts only the functions marked #[test]")]
 
@@ -165,7 +165,7 @@ fn no_bound_client_is_lost_in_a_flood_in_native_mode() {
 }
 
 #[test]
-#[ignore = "takes twenty seconds of both processors; cargo xtask bench flood offers more"]
+#[ignore = "takes twenty seconds of both processors; cargo xtask bench snoop offers more"]
 fn no_bound_client_is_lost_in_a_long_flood() {
     nobody_is_lost(Mode::Native, 3, Duration::from_secs(20));
 }

@@ -7,11 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+
+use crate::tools::schedstat;
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -38,11 +40,9 @@ impl Clients {
         anyhow::bail!("process {process} has no thread of the client table")
     }
 
-    /// CPU time so far: the first number of its schedstat.
+    /// CPU time so far.
     pub(crate) fn worked(&self) -> Result<Duration> {
-        let text = fs::read_to_string(self.task.join("schedstat"))?;
-        let spent = text.split(' ').next().context("an empty schedstat")?.parse()?;
-        Ok(Duration::from_nanos(spent))
+        schedstat(&self.task)
     }
 
     /// Stops the whole daemon while `work` is done, so that what it finds afterwards is there all at once.

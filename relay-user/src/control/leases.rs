@@ -204,7 +204,7 @@ pub struct ClientStats {
 }
 
 /// What servers were asked for leases (RFC 4388), and what they said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeasequeryStats {
     /// Queries sent, repeated ones included.
     pub sent: u64,

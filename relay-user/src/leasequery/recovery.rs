@@ -12,13 +12,16 @@ use std::{
 };
 
 use super::{
-    Answer, Pace, Places, Server, Standing, Subject, Subnet, Tally,
+    Answer, Pace, Places, Server, Standing, Subject, Subnet,
     asker::{Asker, Item, Turn, Voice},
     message::query,
     report::{Finding, Heard},
     row::{Unusable, row},
 };
-use crate::clients::{Action, BootTime, Ignored, Lease, Row, Table};
+use crate::{
+    clients::{Action, BootTime, Ignored, Lease, Row, Table},
+    control::leases::LeasequeryStats,
+};
 
 /// A query to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ pub struct Recovery {
     stale: HashSet<(u32, Ipv4Addr)>,
     /// When something was last asked about because of a client.
     demanded: HashMap<(u32, Subject), BootTime>,
-    tally: Tally,
+    tally: LeasequeryStats,
     xids: RandomState,
     last_xid: u64,
     /// The end of the scan has been told.
@@ -66,7 +69,7 @@ impl Recovery {
             given: BTreeSet::new(),
             stale: HashSet::new(),
             demanded: HashMap::new(),
-            tally: Tally::default(),
+            tally: LeasequeryStats::default(),
             xids: RandomState::new(),
             last_xid: 0,
             told: true,
@@ -79,10 +82,10 @@ impl Recovery {
     }
 
     /// What it has counted.
-    pub fn tally(&self) -> Tally {
+    pub fn tally(&self) -> LeasequeryStats {
         let unanswered = self.askers.values().map(|asker| asker.unanswered).sum();
         let asking = self.askers.values().any(Asker::is_scanning);
-        Tally { unanswered, asking, ..self.tally }
+        LeasequeryStats { unanswered, asking, ..self.tally }
     }
 
     /// What an operator should know.
@@ -167,7 +170,7 @@ impl Recovery {
             return;
         }
         self.told = true;
-        let Tally { recovered, withdrawn, unplaced, .. } = self.tally;
+        let LeasequeryStats { recovered, withdrawn, unplaced, .. } = self.tally;
         tracing::info!(recovered, withdrawn, unplaced, "the servers have been asked for leases (leasequery)");
         for finding in self.findings() {
             tracing::warn!("{finding}");

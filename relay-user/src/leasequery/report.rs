@@ -1,41 +1,8 @@
-//! What recovery says about itself: counts, and sentences for an operator.
+//! What recovery says about itself besides its counts: sentences for an operator.
 
 use std::{fmt, net::Ipv4Addr};
 
 use super::Standing;
-
-/// What was asked and answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Queries, repeated ones included.
-    pub sent: u64,
-    /// Those of them that were repeated.
-    pub retries: u64,
-    /// Things asked about that were not answered at all.
-    pub unanswered: u64,
-    /// DHCPLEASEACTIVE.
-    pub active: u64,
-    /// DHCPLEASEUNASSIGNED.
-    pub unassigned: u64,
-    /// DHCPLEASEUNKNOWN.
-    pub unknown: u64,
-    /// Leases that the table did not have.
-    pub recovered: u64,
-    /// Leases of the table that a server knew newer.
-    pub updated: u64,
-    /// Stored leases that nobody holds any more.
-    pub withdrawn: u64,
-    /// Leases of which no interface can be told.
-    pub unplaced: u64,
-    /// Leases without an end.
-    pub incomplete: u64,
-    /// Leases that the table does not take: it is full, or they do not fit its configuration.
-    pub refused: u64,
-    /// Answers to nothing that was asked.
-    pub unsolicited: u64,
-    /// There is more to ask.
-    pub asking: bool,
-}
 
 /// Something an operator should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

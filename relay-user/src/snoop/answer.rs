@@ -7,10 +7,8 @@ use crate::{
     clients::{BootTime, Client, Ignored, State},
     config::ResolvedConfig,
     control::leases::{
-        ClientStats, Filter, FindingRow, GroupWatch, LeaseRow, LeasequeryStats, Leases, ServerWatch, Servers,
-        ignored,
+        ClientStats, Filter, FindingRow, GroupWatch, LeaseRow, Leases, ServerWatch, Servers, ignored,
     },
-    leasequery::Tally,
 };
 
 /// The clients that `filter` admits. Rows are made of these only: a question about one client of a million is cheap.
@@ -136,41 +134,6 @@ pub fn stats(view: &View<'_>) -> ClientStats {
         host_routes: view.tallies.hosts.installed,
         host_route_conflicts: view.tallies.hosts.conflicts,
         host_route_failures: view.tallies.hosts.failures,
-        leasequery: view.recovery.is_on().then(|| leasequery(&view.recovery.tally())),
-    }
-}
-
-fn leasequery(tally: &Tally) -> LeasequeryStats {
-    let Tally {
-        sent,
-        retries,
-        unanswered,
-        active,
-        unassigned,
-        unknown,
-        recovered,
-        updated,
-        withdrawn,
-        unplaced,
-        incomplete,
-        refused,
-        unsolicited,
-        asking,
-    } = *tally;
-    LeasequeryStats {
-        sent,
-        retries,
-        unanswered,
-        active,
-        unassigned,
-        unknown,
-        recovered,
-        updated,
-        withdrawn,
-        unplaced,
-        incomplete,
-        refused,
-        unsolicited,
-        asking,
+        leasequery: view.recovery.is_on().then(|| view.recovery.tally()),
     }
 }

@@ -11,6 +11,8 @@ pub struct Memory {
     pub resident: u64,
     /// The most it ever had (`VmHWM`).
     pub peak: u64,
+    /// Heap and stacks, without programs and rings (`RssAnon`).
+    pub anonymous: u64,
     /// What the kernel holds for its BPF maps and programs (`memlock` of its descriptors).
     pub kernel: u64,
 }
@@ -26,7 +28,8 @@ impl Memory {
             let Ok(text) = fs::read_to_string(descriptor?.path()) else { continue };
             kernel += value(&text, "memlock:").unwrap_or(0) / 1024;
         }
-        Ok(Self { resident: field("VmRSS:")?, peak: field("VmHWM:")?, kernel })
+        let (resident, peak, anonymous) = (field("VmRSS:")?, field("VmHWM:")?, field("RssAnon:")?);
+        Ok(Self { resident, peak, anonymous, kernel })
     }
 }
 
