@@ -9,6 +9,7 @@
 //! two figures agree when restoring (octets just written are read) does not slow the program down.
 
 mod cases;
+mod option82;
 
 use anyhow::{Context as _, Result, ensure};
 use aya::programs::ProgramFd;
@@ -25,7 +26,9 @@ use cases::{CASES, Case, GROUPS};
 /// Frames of one measurement.
 const FRAMES: u32 = 20_000;
 /// Measurements of a case.
-const REPEATS: usize = 31;
+pub(crate) const REPEATS: usize = 31;
+/// What [`option82`] goes by when only some frames are asked for.
+const OPTION82: &str = "option 82 alone";
 
 /// # Errors
 /// The laboratory or the relay does not come up, or a frame meets another verdict than the case says.
@@ -44,8 +47,9 @@ pub(crate) fn run(only: &str) -> Result<String> {
         let mut tools = Tools::load(1)?;
         let prepared: Vec<Prepared> =
             cases.iter().map(|case| Prepared::new(&rig, case)).collect::<Result<_>>()?;
-        let measured =
-            rig.relay.enter(|| pin(1).and_then(|()| measure(&mut tools, &programs.ingress, &prepared)))??;
+        let measured = rig
+            .relay
+            .enter(|| pin(1).and_then(|()| measure(&mut tools, &programs.ingress, &prepared, REPEATS)))??;
         for (case, samples) in cases.iter().zip(measured) {
             let direct = match &samples.direct {
                 Some(samples) => samples.to_string(),
@@ -56,7 +60,14 @@ pub(crate) fn run(only: &str) -> Result<String> {
         }
         drop(relay);
     }
-    Ok(table(&["frame", "verdict", "ns (quartiles)", "ns without restoring"], &rows))
+    let mut text = String::new();
+    if !rows.is_empty() {
+        text = table(&["frame", "verdict", "ns (quartiles)", "ns without restoring"], &rows) + "\n";
+    }
+    if OPTION82.contains(only) {
+        text += &option82::run()?;
+    }
+    Ok(text)
 }
 
 /// Frames of one length that are fed in turn, the device they come in on, and what becomes of each.
@@ -81,10 +92,15 @@ pub(crate) struct Found {
 }
 
 /// All cases in turn, and again, so that a change of the machine's speed meets all of them alike.
-pub(crate) fn measure(tools: &mut Tools, relay: &ProgramFd, cases: &[Prepared]) -> Result<Vec<Found>> {
+pub(crate) fn measure(
+    tools: &mut Tools,
+    relay: &ProgramFd,
+    cases: &[Prepared],
+    repeats: usize,
+) -> Result<Vec<Found>> {
     let empty = tools.program("empty")?;
     let mut found = vec![Found::default(); cases.len()];
-    for repeat in 0..=REPEATS {
+    for repeat in 0..=repeats {
         for (case, found) in cases.iter().zip(&mut found) {
             tools.set_frames(&case.frames)?;
             let again = above_empty(tools, "again", relay, &empty, case)?;

@@ -19,6 +19,11 @@ impl Samples {
         sorted.get((last * share).round() as usize).copied().unwrap_or_default()
     }
 
+    /// What each repeat is above the one of `others` that was measured next to it.
+    pub(crate) fn differences(&self, others: &Self) -> impl Iterator<Item = f64> {
+        self.0.iter().zip(&others.0).map(|(value, other)| value - other)
+    }
+
     pub(crate) fn median(&self) -> f64 {
         self.quantile(0.5)
     }

@@ -13,7 +13,7 @@ use relay_tests::{
 };
 
 use crate::{
-    cost::{Found, Prepared, measure},
+    cost::{Found, Prepared, REPEATS, measure},
     figures::table,
     ours::{Ours, Programs},
     rig::{CLIENT_PORT, Rig, egress, pin},
@@ -97,8 +97,9 @@ fn one(interfaces: u16, groups: u16) -> Result<Row> {
             verdict: Action::Redirect,
         },
     ];
-    let found =
-        rig.relay.enter(|| pin(1).and_then(|()| measure(&mut tools, &programs.ingress, &cases)))??;
+    let found = rig
+        .relay
+        .enter(|| pin(1).and_then(|()| measure(&mut tools, &programs.ingress, &cases, REPEATS)))??;
     let [request, reply] = found.try_into().ok().context("two cases")?;
     let memory = Memory::of(relay.process.pid())?;
     Ok(Row { interfaces, groups, request, reply, started, memory })

@@ -6,6 +6,7 @@
 use crate::abi::Agent;
 use crate::options::Options;
 use crate::packet::Seen;
+use crate::removal::{self, Removal};
 use crate::{Reason, Sum, agent, checksum, shift};
 
 /// One frame, from its Ethernet header on.
@@ -62,6 +63,12 @@ pub trait Frame: Sized {
     /// Moves what stands between `at + len` and `end` to `at`. The `len` octets before `end` keep what was in them.
     fn forward(&mut self, at: usize, len: usize, end: usize) -> Option<()> {
         shift::forward(self, at, len, end)
+    }
+    /// Overwrites the `len` octets at `at`, one at least, with zeros.
+    fn zero(&mut self, at: usize, len: usize) -> Option<()>;
+    /// [`removal::remove`].
+    fn remove(&mut self, removal: &Removal) -> Option<Sum> {
+        removal::remove(self, removal)
     }
     /// Writes the option 82 of `interface`, which is `ours`, and END at `offset`; `unicast` goes into its flags. Returns the
     /// sum over them, as if they began at an even offset.
@@ -150,6 +157,12 @@ impl Frame for SliceFrame<'_> {
 
     fn write<const N: usize>(&mut self, offset: usize, octets: [u8; N]) -> Option<()> {
         *self.buffer[self.start..self.end].get_mut(offset..)?.first_chunk_mut()? = octets;
+        Some(())
+    }
+
+    fn zero(&mut self, at: usize, len: usize) -> Option<()> {
+        let to = at.checked_add(len)?;
+        self.buffer[self.start..self.end].get_mut(at..to)?.fill(0);
         Some(())
     }
 

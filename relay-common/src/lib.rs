@@ -17,6 +17,7 @@
 //! | `affinity` | which server a message about a lease goes to |
 //! | `smart` | which of its interface's addresses a client's request goes out with |
 //! | `agent` | option 82 as it is inserted and recognised |
+//! | `removal`, `shift` | taking an option out of a message
 //! | `copy` | what makes one server's copy differ from another's |
 //! | `rate` | the token bucket of an interface |
 //! | `verdict` | what is done with a frame, and why |
@@ -44,6 +45,7 @@ mod options;
 mod overload;
 mod packet;
 mod rate;
+pub mod removal;
 mod reply;
 mod request;
 pub mod shift;

@@ -7,6 +7,7 @@ use crate::abi::{Interface, flag};
 use crate::delivery::Delivery;
 use crate::headers::Datagram;
 use crate::packet::{HEADERS, Packet};
+use crate::removal::Removal;
 use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, udp};
 use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload, smart};
@@ -81,6 +82,56 @@ fn reshape<F: Frame, E: Env>(
     l3: usize,
 ) -> Option<Sum> {
     let message = l3 + HEADERS;
+    let at = packet.parity();
+    match *removed {
+        Removed::One { len: option, .. } | Removed::All { len: option, .. }
+            if F::HAS_SLOW_PATH && option != 0 =>
+        {
+            // The sums divide where the option stands; it was found before the frame moved under it.
+            let removal =
+                Removal { at: message + at, len: option, end: message + packet.len, to: message + len };
+            let rest = frame.remove(&removal)?;
+            Some(packet.before.plus(rest.shifted(at)))
+        }
+        Removed::Nothing => {
+            resize(frame, message, packet.len, len)?;
+            // Where the message was does not matter to its sum.
+            let octet = if at < packet.len { frame.u8(frame.offset(message + at))? } else { 0 };
+            Some(packet.before.plus(Sum::octet(octet, at)).plus(packet.behind.shifted(at + 1)))
+        }
+        // The daemon may have changed more than the one place.
+        _ => {
+            let kept =
+                if F::HAS_SLOW_PATH { packet.len } else { remove_all(frame, env, packet, removed, l3)? };
+            resize(frame, message, kept, len)?;
+            frame.sum(message, len)
+        }
+    }
+}
+
+/// Makes the frame end with the `len` octets of the message, of which the first `kept` stay. What lies behind these
+/// (Ethernet padding, or the end of what was moved) becomes zero.
+#[inline(always)]
+fn resize<F: Frame>(frame: &mut F, message: usize, kept: usize, len: usize) -> Option<()> {
+    let excess = frame.len() - (message + kept);
+    if excess != 0 {
+        frame.shrink_tail(excess)?;
+    }
+    if len > kept {
+        frame.grow_tail(len - kept)?;
+    }
+    Some(())
+}
+
+/// Takes out whatever is to be, and returns the octets of the message that remain. Host only.
+fn remove_all<F: Frame, E: Env>(
+    frame: &mut F,
+    env: &E,
+    packet: &Packet,
+    removed: &Removed,
+    l3: usize,
+) -> Option<usize> {
+    let message = l3 + HEADERS;
     let mut kept = packet.len;
     if let Removed::One { at, len } | Removed::All { at, len, .. } | Removed::Ours { at, len, .. } = *removed
         && len != 0
@@ -90,34 +141,13 @@ fn reshape<F: Frame, E: Env>(
         frame.forward(at, len, message + kept)?;
         kept -= len;
     }
-    if !F::HAS_SLOW_PATH && packet.options.agents > 1 && matches!(removed, Removed::All { .. }) {
+    if packet.options.agents > 1 && matches!(removed, Removed::All { .. }) {
         kept = remove_others(frame, message, kept)?;
     }
-    if !F::HAS_SLOW_PATH && matches!(removed, Removed::Ours { .. }) {
+    if matches!(removed, Removed::Ours { .. }) {
         kept = remove_others_of_ours(frame, env, packet, message, kept)?;
     }
-    // What lies behind the message (Ethernet padding, or the end of what was moved) becomes zero.
-    let excess = frame.len() - (message + kept);
-    if excess != 0 {
-        frame.shrink_tail(excess)?;
-    }
-    if len > kept {
-        frame.grow_tail(len - kept)?;
-    }
-    let at = packet.parity();
-    match removed {
-        Removed::Nothing => {
-            // Where the message was does not matter to its sum.
-            let octet = if at < packet.len { frame.u8(frame.offset(message + at))? } else { 0 };
-            Some(packet.before.plus(Sum::octet(octet, at)).plus(packet.behind.shifted(at + 1)))
-        }
-        // The daemon may have changed more than the one place.
-        _ if !F::HAS_SLOW_PATH => frame.sum(message, len),
-        _ => {
-            let rest = frame.sum(message + at, len - at)?;
-            Some(packet.before.plus(rest.shifted(at)))
-        }
-    }
+    Some(kept)
 }
 
 /// Removes what instances of the option are left, and returns the octets of the message that remain. Host only: a

@@ -11,7 +11,9 @@ use aya_ebpf::{
     helpers::{bpf_csum_diff, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, generated::bpf_xdp_store_bytes},
     programs::XdpContext,
 };
-use relay_common::{Frame, Options, Reason, Seen, Sum, abi::Agent, agent, event, wire::bootp::option};
+use relay_common::{
+    Frame, Options, Reason, Seen, Sum, abi::Agent, agent, event, removal::Removal, wire::bootp::option,
+};
 
 use crate::{
     events as records, loops,
@@ -21,6 +23,9 @@ use crate::{
 /// Zero, which the verifier does not know: it lies in a map that may be written.
 #[unsafe(no_mangle)]
 static mut UNKNOWN_ZERO: usize = 0;
+
+/// As many as an option can have with code and length, and more.
+static ZEROS: [u8; 512] = [0; 512];
 
 /// The linear part of a packet.
 pub(crate) struct XdpFrame {
@@ -225,6 +230,18 @@ impl Frame for XdpFrame {
     #[inline(always)]
     fn forward(&mut self, at: usize, len: usize, end: usize) -> Option<()> {
         (loops::move_octets(self.ctx.ctx, at as u64, len as u64, end as u64) == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn zero(&mut self, at: usize, len: usize) -> Option<()> {
+        self.store(at, &ZEROS, len)
+    }
+
+    #[inline(always)]
+    fn remove(&mut self, removal: &Removal) -> Option<Sum> {
+        let Removal { at, len, end, to } = *removal;
+        let sum = loops::remove(self.ctx.ctx, at as u64, len as u64, end as u64, to as u64);
+        (sum != loops::FAILED).then_some(Sum::from_raw(sum))
     }
 
     #[inline(always)]

@@ -7,7 +7,9 @@ use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
 use relay_common::{
     Frame as _, Options, Reason, Sum,
     abi::{AttemptKey, ClientKey, HolderKey, MAX_SERVERS},
-    affinity, agent, checksum, shift, smart,
+    affinity, agent, checksum,
+    removal::{self, Removal},
+    shift, smart,
 };
 
 use crate::{
@@ -72,6 +74,16 @@ pub(crate) extern "C" fn move_octets(ctx: *mut xdp_md, at: u64, len: u64, end: u
     let at = frame.offset(at as usize);
     let len = len as usize & XdpFrame::LIMIT;
     shift::forward(&mut frame, at, len, end as usize).map_or(FAILED, |()| 0)
+}
+
+/// [`removal::remove`]; the sum.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn remove(ctx: *mut xdp_md, at: u64, len: u64, end: u64, to: u64) -> u64 {
+    let mut frame = frame(ctx);
+    let masked = |value: u64| value as usize & XdpFrame::LIMIT;
+    let removal = Removal { at: masked(at), len: masked(len), end: masked(end), to: masked(to) };
+    removal::remove(&mut frame, &removal).map_or(FAILED, |sum| sum.to_raw())
 }
 
 /// [`agent::write`] of the interface's own; the sum.
