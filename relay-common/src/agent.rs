@@ -62,54 +62,46 @@ pub fn identity(circuit_id: &[u8], vss: &[u8]) -> u64 {
     over(over(begun, circuit_id), vss)
 }
 
+/// Goes through the octets from their end: in a frame something always stands before an option, so that eight octets can be
+/// read at once however few are left.
 fn over(mut hash: u64, octets: &[u8]) -> u64 {
-    let (words, rest) = octets.as_chunks::<8>();
-    for &word in words {
-        hash = mix(hash, word);
+    let (rest, words) = octets.as_rchunks::<8>();
+    for &word in words.iter().rev() {
+        hash = mix(hash, u64::from_le_bytes(word));
+    }
+    if rest.is_empty() {
+        return hash;
     }
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    mix(hash, last)
+    mix(hash, u64::from_le_bytes(last))
 }
 
-/// [`whole`] over the `len` octets of a frame at `at`, `len` at most [`MAX_VALUE`].
+/// [`whole`] over the `len` octets of a frame at `at`, `len` at most [`MAX_VALUE`] and `at` at least 8.
 #[inline(always)]
 pub fn whole_in<F: Frame>(frame: &F, at: usize, len: usize) -> Option<u64> {
     let mut hash = begin(len);
-    let mut at = at;
-    let end = at + len;
+    let mut end = at + len;
+    let mut left = len;
     let mut complete = true;
     for _ in 0..MAX_VALUE / 8 + 1 {
-        at = frame.offset(at);
-        hash = frame.opaque(hash as usize) as u64;
-        if at + 8 > end {
+        if left == 0 {
             break;
         }
-        let Some(word) = frame.read::<8>(at) else {
+        end = frame.offset(end.wrapping_sub(8));
+        let Some(word) = frame.read::<8>(end) else {
             complete = false;
             break;
         };
-        hash = mix(hash, word);
-        at += 8;
+        let mut word = u64::from_le_bytes(word);
+        if left < 8 {
+            word >>= (8 - left) * 8;
+            left = 8;
+        }
+        hash = frame.opaque(mix(hash, word) as usize) as u64;
+        left = frame.opaque(left - 8);
     }
-    let rest = frame.opaque(end.wrapping_sub(at)) & 7;
-    let mut last = [0; 8];
-    if rest & 4 != 0 {
-        let [a, b, c, d] = frame.read::<4>(frame.offset(at))?;
-        last = [a, b, c, d, 0, 0, 0, 0];
-        at += 4;
-    }
-    let mut last = u64::from_le_bytes(last);
-    let shift = (rest & 4) * 8;
-    if rest & 2 != 0 {
-        last |= u64::from(u16::from_le_bytes(frame.read::<2>(frame.offset(at))?)) << shift;
-        at += 2;
-    }
-    if rest & 1 != 0 {
-        last |= u64::from(frame.u8(frame.offset(at))?) << (shift + (rest & 2) * 8);
-    }
-    let hash = mix(hash, last.to_le_bytes());
-    complete.then_some(frame.opaque(hash as usize) as u64)
+    complete.then_some(hash)
 }
 
 /// Writes an option and END at `at`, the flags set if the request came by `unicast`; returns the sum over them, as if they
@@ -141,8 +133,8 @@ const fn begin(len: usize) -> u64 {
 
 /// One round: odd multiplication spreads upward, the shift brings the upper half down.
 #[inline(always)]
-const fn mix(hash: u64, word: [u8; 8]) -> u64 {
-    let product = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+const fn mix(hash: u64, word: u64) -> u64 {
+    let product = (hash ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
     product ^ (product >> 32)
 }
 

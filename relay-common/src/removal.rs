@@ -48,11 +48,16 @@ pub fn remove<F: Frame>(frame: &mut F, removal: &Removal) -> Option<Sum> {
 #[inline(always)]
 fn is_last<F: Frame>(frame: &F, removal: &Removal) -> Option<bool> {
     let mark = frame.offset(removal.at + removal.len);
-    if mark >= removal.end || removal.to <= removal.at || frame.u8(mark)? != option::END {
+    if mark >= removal.end || removal.to <= removal.at {
         return Some(false);
     }
-    let behind = removal.end - mark - 1;
-    Some(behind == 0 || frame.sum(mark + 1, behind)?.is_zero())
+    let behind = removal.end - mark;
+    if behind <= 8 {
+        // All of it at once: more than eight octets stand before.
+        let word = u64::from_le_bytes(frame.read::<8>(frame.offset(removal.end - 8))?);
+        return Some(word >> (64 - behind * 8) == u64::from(option::END));
+    }
+    Some(frame.u8(mark)? == option::END && frame.sum(mark + 1, behind - 1)?.is_zero())
 }
 
 /// Makes the frame end at `to`; what is added is zero.
