@@ -4,6 +4,8 @@
 //! copies of requests for servers whose next hop is not known yet. One thread waits on all of it; a batch of frames is
 //! received, relayed and sent with a system call each.
 
+mod arrival;
+mod held;
 pub mod record;
 mod relay;
 mod state;

@@ -30,8 +30,8 @@ impl Offsets for Noted<'_, '_> {
     }
 }
 
-/// The record of a message that was relayed; `octets` are the frame before it was rewritten.
-pub fn relayed(octets: &mut [u8], seen: &Seen, ifindex: u32, now: BootTime) -> Option<Event> {
+/// The record of a message that arrived `at` and was relayed; `octets` are the frame before it was rewritten.
+pub fn relayed(octets: &mut [u8], seen: &Seen, ifindex: u32, at: BootTime) -> Option<Event> {
     let len = octets.len();
     let mut frame = SliceFrame::new(octets, 0, len);
     let message = seen.l3 + HEADERS;
@@ -40,20 +40,20 @@ pub fn relayed(octets: &mut [u8], seen: &Seen, ifindex: u32, now: BootTime) -> O
     if frame.read::<4>(message + bootp::COOKIE) == Some(bootp::MAGIC) {
         Options::walk(&mut frame, message + bootp::OPTIONS, end).ok()?;
     }
-    record(&frame, seen, path::SLOW, ifindex, now)
+    record(&frame, seen, path::SLOW, ifindex, at)
 }
 
 /// The record of a message that only passes; `None` for what is none, or would not arrive.
-pub fn passes<E: Env>(octets: &mut [u8], env: &E, ifindex: u32, now: BootTime) -> Option<Event> {
+pub fn passes<E: Env>(octets: &mut [u8], env: &E, ifindex: u32, at: BootTime) -> Option<Event> {
     let len = octets.len();
     let mut frame = SliceFrame::new(octets, 0, len);
     let seen = passing(&mut frame, env, ifindex)?;
-    record(&frame, &seen, path::PASSING, ifindex, now)
+    record(&frame, &seen, path::PASSING, ifindex, at)
 }
 
-fn record(frame: &SliceFrame<'_>, seen: &Seen, path: u8, ifindex: u32, now: BootTime) -> Option<Event> {
-    let tag = |at: usize| match at < seen.l3 {
-        true => frame.u16(at).unwrap_or(0) & eth::VID_MASK,
+fn record(frame: &SliceFrame<'_>, seen: &Seen, path: u8, ifindex: u32, at: BootTime) -> Option<Event> {
+    let tag = |offset: usize| match offset < seen.l3 {
+        true => frame.u16(offset).unwrap_or(0) & eth::VID_MASK,
         false => 0,
     };
     let place = Place {
@@ -67,7 +67,7 @@ fn record(frame: &SliceFrame<'_>, seen: &Seen, path: u8, ifindex: u32, now: Boot
         inner: tag(eth::HEADER_LEN + eth::TAG_LEN),
         source: frame.read(seen.l3 + ipv4::SOURCE)?,
         destination: frame.read(seen.l3 + ipv4::DESTINATION)?,
-        timestamp: now.nanos(),
+        timestamp: at.nanos(),
     };
     let mut event = Event::zeroed();
     event::fill(frame, seen.l3 + HEADERS, &Noted(frame), &place, &mut event)?;

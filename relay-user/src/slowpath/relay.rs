@@ -12,12 +12,12 @@ use relay_common::{
     Bucket, Class, Reason, Seen, SliceFrame, Verdict,
     abi::{Punted, message_slot},
     address_copy,
-    event::Event,
+    event::{Event, path},
     ingress, remark,
     wire::{eth, ipv4, udp},
 };
 
-use super::{State, record, state::View};
+use super::{State, held::Held, record, state::View};
 use crate::{
     clients::BootTime,
     memory::Memory,
@@ -44,6 +44,7 @@ pub struct Relayer {
     failures: Quota<String>,
     scratch: Vec<u8>,
     outgoing: Vec<(u32, Vec<u8>)>,
+    held: Held,
 }
 
 impl Relayer {
@@ -70,11 +71,12 @@ impl Relayer {
             failures: Quota::default(),
             scratch: Vec::new(),
             outgoing: Vec::new(),
+            held: Held::default(),
         })
     }
 
-    /// Relays one frame; what is to be sent waits for [`Self::flush`].
-    pub(super) fn frame(&mut self, view: &View, octets: &[u8], received: Received) {
+    /// Relays one frame, which arrived `at`; what is to be sent waits for [`Self::flush`].
+    pub(super) fn frame(&mut self, view: &View, octets: &[u8], received: Received, at: BootTime) {
         // Whose frame it is, is for the rules to say, which look at the same addresses in XDP.
         if received.truncated {
             return;
@@ -90,8 +92,14 @@ impl Relayer {
         let mut frame = SliceFrame::new(&mut buffer, SliceFrame::HEADROOM, end);
         let env = HostEnv::new(&view.tables, &self.buckets, &self.memory, self.start);
         let verdict = ingress(&mut frame, &env, received.ifindex);
-        if let Some(event) = event(&verdict, frame.seen(), &mut original, view, &env, received) {
-            self.state.events.push(event);
+        match event(&verdict, frame.seen(), &mut original, view, &env, received, at) {
+            Some(event) if event.path == path::PASSING => self.held.push(event),
+            Some(event) => {
+                let events = &self.state.events;
+                self.held.up_to(at, |earlier| events.push(earlier));
+                events.push(event);
+            }
+            None => {}
         }
         if let Verdict::Not { reason: Reason::LeaseAnswer, .. } = verdict {
             self.state.lease_answers.push(&original, view.tables.vrf_of(received.ifindex));
@@ -171,6 +179,14 @@ impl Relayer {
         }
     }
 
+    /// Everything that arrived up to `known` has been read. Whether records are still held back, so that this is to be
+    /// told again soon.
+    pub(super) fn read_up_to(&mut self, known: BootTime) -> bool {
+        let events = &self.state.events;
+        self.held.settled(known, |event| events.push(event));
+        !self.held.is_empty()
+    }
+
     /// Sends everything that has been relayed.
     pub(super) fn flush(&mut self) {
         let frames: Vec<(u32, &[u8])> =
@@ -223,16 +239,16 @@ fn event(
     view: &View,
     env: &HostEnv<'_>,
     received: Received,
+    at: BootTime,
 ) -> Option<Event> {
-    let now = BootTime::now().ok()?;
     match verdict {
         Verdict::ToServers { .. } | Verdict::ToClient { .. } => {
-            record::relayed(original, seen?, received.ifindex, now)
+            record::relayed(original, seen?, received.ifindex, at)
         }
         Verdict::Not { reason: Reason::Transit | Reason::ClientPort, .. }
             if !received.other_host && !view.fast_ports.contains(&received.ifindex) =>
         {
-            record::passes(original, env, received.ifindex, now)
+            record::passes(original, env, received.ifindex, at)
         }
         Verdict::Not { .. } => None,
     }

@@ -13,8 +13,14 @@ use std::{
 use aya::maps::{MapData, RingBuf};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Relayer, State};
-use crate::socket::{FrameBatch, PortSocket, SocketError};
+use super::{
+    Relayer, State,
+    arrival::{Queue, SETTLED, Wall},
+};
+use crate::{
+    clients::BootTime,
+    socket::{FrameBatch, PortSocket, SocketError},
+};
 
 /// What the daemon tells the thread.
 pub(super) enum Change {
@@ -29,11 +35,19 @@ pub(super) struct Worker {
     state: Arc<State>,
     changes: mpsc::Receiver<Change>,
     woken: UnixStream,
-    ports: BTreeMap<u32, PortSocket>,
+    ports: BTreeMap<u32, Port>,
+    wall: Wall,
+    /// Records are held back until the ports have been read again.
+    holds: bool,
     punted: Option<Box<RingBuf<MapData>>>,
     batch: FrameBatch,
     /// Drops of ports that are not listened on any more.
     past_drops: u64,
+}
+
+struct Port {
+    socket: PortSocket,
+    queue: Queue,
 }
 
 impl Worker {
@@ -43,8 +57,18 @@ impl Worker {
         changes: mpsc::Receiver<Change>,
         woken: UnixStream,
     ) -> Self {
-        let ports = BTreeMap::new();
-        Self { relayer, state, changes, woken, ports, punted: None, batch: FrameBatch::new(), past_drops: 0 }
+        Self {
+            relayer,
+            state,
+            changes,
+            woken,
+            ports: BTreeMap::new(),
+            wall: Wall::default(),
+            holds: false,
+            punted: None,
+            batch: FrameBatch::new(),
+            past_drops: 0,
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -54,12 +78,13 @@ impl Worker {
                 return;
             }
             if !self.apply_changes() {
+                self.relayer.read_up_to(BootTime::NEVER);
                 return;
             }
             self.relay_punted();
-            let ready: Vec<u32> = self.ports.keys().copied().collect();
-            for ifindex in ready {
-                self.relay_port(ifindex);
+            if let Err(error) = self.relay_ports() {
+                tracing::error!(%error, "the slow path has no clock and ends");
+                return;
             }
         }
     }
@@ -67,11 +92,12 @@ impl Worker {
     /// Sleeps until something is to be read.
     fn wait(&self) -> nix::Result<()> {
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![self.woken.as_fd()];
-        descriptors.extend(self.ports.values().map(|port| port.as_fd()));
+        descriptors.extend(self.ports.values().map(|port| port.socket.as_fd()));
         descriptors.extend(self.punted.as_ref().map(|ring| ring.as_fd()));
         let mut polled: Vec<PollFd<'_>> =
             descriptors.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        match poll(&mut polled, PollTimeout::NONE) {
+        let most = if self.holds { PollTimeout::from(SETTLED.as_millis() as u8) } else { PollTimeout::NONE };
+        match poll(&mut polled, most) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
             Err(error) => Err(error),
         }
@@ -86,7 +112,7 @@ impl Worker {
             match self.changes.try_recv() {
                 Ok(Change::Listen(port)) => {
                     self.forget(port.ifindex());
-                    self.ports.insert(port.ifindex(), port);
+                    self.ports.insert(port.ifindex(), Port { socket: port, queue: Queue::default() });
                 }
                 Ok(Change::Ignore(ifindex)) => self.forget(ifindex),
                 Ok(Change::Punted(ring)) => self.punted = Some(ring),
@@ -98,7 +124,7 @@ impl Worker {
 
     fn forget(&mut self, ifindex: u32) {
         if let Some(port) = self.ports.remove(&ifindex) {
-            self.past_drops += drops(&port);
+            self.past_drops += drops(&port.socket);
         }
     }
 
@@ -116,30 +142,46 @@ impl Worker {
         self.relayer.flush();
     }
 
-    fn relay_port(&mut self, ifindex: u32) {
-        let Some(port) = self.ports.get(&ifindex) else { return };
-        match port.recv_batch(&mut self.batch) {
-            Ok(0) => {}
-            Ok(_) => {
-                let view = self.state.view();
+    /// Relays a batch of each port.
+    fn relay_ports(&mut self) -> nix::Result<()> {
+        let since = self.wall.read()?;
+        let all: Vec<u32> = self.ports.keys().copied().collect();
+        for ifindex in all {
+            self.relay_port(ifindex, since)?;
+        }
+        let known = self.ports.values().map(|port| port.queue.known()).min();
+        self.holds = self.relayer.read_up_to(known.unwrap_or(since));
+        Ok(())
+    }
+
+    fn relay_port(&mut self, ifindex: u32, since: BootTime) -> nix::Result<()> {
+        let Some(Port { socket, queue }) = self.ports.get_mut(&ifindex) else { return Ok(()) };
+        match socket.recv_batch(&mut self.batch) {
+            Ok(0) => queue.read(since, true),
+            Ok(count) => {
+                let (view, now) = (self.state.view(), BootTime::now()?);
                 for (octets, received) in self.batch.iter() {
-                    self.relayer.frame(&view, octets, received);
+                    let at = queue.arrival(&self.wall, received.stamp, now);
+                    self.relayer.frame(&view, octets, received, at);
                 }
                 self.relayer.flush();
+                queue.read(since, count < FrameBatch::CAPACITY);
             }
             Err(error) => {
-                tracing::warn!(port = port.device(), %error, "frames cannot be received");
+                queue.read(since, true);
+                tracing::warn!(port = socket.device(), %error, "frames cannot be received");
                 // A port that is only down comes back by itself; one that is gone would wake the thread for ever.
-                if matches!(port.health(), Err(SocketError::PortGone { .. })) {
+                if matches!(socket.health(), Err(SocketError::PortGone { .. })) {
                     self.forget(ifindex);
                 }
             }
         }
         self.count_drops();
+        Ok(())
     }
 
     fn count_drops(&self) {
-        let drops: u64 = self.ports.values().map(drops).sum();
+        let drops: u64 = self.ports.values().map(|port| drops(&port.socket)).sum();
         self.state.receive_drops.store(self.past_drops + drops, Ordering::Relaxed);
     }
 }

@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Socket, Type};
@@ -28,6 +29,8 @@ pub struct Received {
     pub other_host: bool,
     /// The frame was longer than [`MAX_FRAME`]; its end is missing.
     pub truncated: bool,
+    /// When the kernel took it in: the time since 1970 by the wall clock, the only one that it stamps frames by.
+    pub stamp: Option<Duration>,
 }
 
 impl Received {
@@ -37,6 +40,7 @@ impl Received {
             checksum_not_ready: arrival.status & libc::TP_STATUS_CSUMNOTREADY != 0,
             other_host: arrival.packet_type == libc::PACKET_OTHERHOST,
             truncated: arrival.truncated,
+            stamp: arrival.stamp,
         }
     }
 }
@@ -99,11 +103,12 @@ impl PortSocket {
             return Err(SocketError::NotEthernet { device, hardware_type });
         }
         socket.attach_filter(&filter::relay_port()).map_err(failed("attach the packet filter"))?;
-        for (what, option) in [
-            ("set PACKET_AUXDATA", libc::PACKET_AUXDATA),
-            ("set PACKET_IGNORE_OUTGOING (needs Linux 4.20)", libc::PACKET_IGNORE_OUTGOING),
+        for (what, level, option) in [
+            ("set PACKET_AUXDATA", libc::SOL_PACKET, libc::PACKET_AUXDATA),
+            ("set PACKET_IGNORE_OUTGOING (needs Linux 4.20)", libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING),
+            ("set SO_TIMESTAMPNS", libc::SOL_SOCKET, libc::SO_TIMESTAMPNS),
         ] {
-            raw::set_option(fd, libc::SOL_PACKET, option, 1).map_err(failed(what))?;
+            raw::set_option(fd, level, option, 1).map_err(failed(what))?;
         }
         // Beyond net.core.rmem_max takes CAP_NET_ADMIN; without it the limit is what we get.
         if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {

@@ -4,8 +4,11 @@
 use std::io;
 use std::mem::{self, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
-use libc::{c_int, c_uint, c_void, iovec, mmsghdr, sockaddr_ll, socklen_t, tpacket_auxdata, tpacket_stats};
+use libc::{
+    c_int, c_uint, c_void, iovec, mmsghdr, sockaddr_ll, socklen_t, timespec, tpacket_auxdata, tpacket_stats,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -31,6 +34,8 @@ pub(super) struct Arrival {
     pub(super) vlan_tci: u16,
     /// Its TPID; valid with `TP_STATUS_VLAN_TPID_VALID`.
     pub(super) vlan_tpid: u16,
+    /// When the kernel took the frame in, by the wall clock, since 1970 (`SO_TIMESTAMPNS`).
+    pub(super) stamp: Option<Duration>,
 }
 
 /// Sets an integer socket option.
@@ -118,7 +123,7 @@ pub(super) fn register(socket: PortSocket, interest: Interest) -> io::Result<Asy
 /// Room for the control messages of one frame, aligned as `cmsghdr` needs it.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
-struct Control([u8; 64]);
+struct Control([u8; 96]);
 
 /// Receives at most [`PER_CALL`] frames without waiting, one into each slot, and describes them in `arrivals`.
 /// Returns how many came; an empty queue is `WouldBlock`.
@@ -129,7 +134,7 @@ pub(super) fn receive<'a>(
 ) -> io::Result<usize> {
     let mut vectors = [iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; PER_CALL];
     let mut names = [link_address(0, 0); PER_CALL];
-    let mut controls = [Control([0; 64]); PER_CALL];
+    let mut controls = [Control([0; 96]); PER_CALL];
     // SAFETY: `mmsghdr` is a plain C structure of integers and pointers, for which all zeroes is a valid value.
     let mut messages: [mmsghdr; PER_CALL] = unsafe { mem::zeroed() };
 
@@ -167,34 +172,46 @@ pub(super) fn receive<'a>(
             packet_type: names[index].sll_pkttype,
             ..Arrival::default()
         };
-        if let Some(auxiliary) = auxiliary_data(&message.msg_hdr) {
-            arrival.status = auxiliary.tp_status;
-            arrival.vlan_tci = auxiliary.tp_vlan_tci;
-            arrival.vlan_tpid = auxiliary.tp_vlan_tpid;
-        }
+        read_control(&message.msg_hdr, arrival);
     }
     Ok(received)
 }
 
-/// The `PACKET_AUXDATA` among the control messages of a header that `recvmmsg` has filled in.
-fn auxiliary_data(header: &libc::msghdr) -> Option<tpacket_auxdata> {
-    // SAFETY: the kernel has set `msg_controllen` to what it wrote to `msg_control`, which still lives in `receive`;
-    // the CMSG_ macros stay within that length, and the data is only read where its header says that it is whole.
-    unsafe {
-        let mut control = libc::CMSG_FIRSTHDR(header);
-        while !control.is_null() {
-            let whole =
-                (*control).cmsg_len as usize >= libc::CMSG_LEN(size_of::<tpacket_auxdata>() as u32) as usize;
-            if (*control).cmsg_level == libc::SOL_PACKET
-                && (*control).cmsg_type == libc::PACKET_AUXDATA
-                && whole
-            {
-                return Some(libc::CMSG_DATA(control).cast::<tpacket_auxdata>().read_unaligned());
+/// Reads the control messages of a header that `recvmmsg` has filled in: `PACKET_AUXDATA` and `SCM_TIMESTAMPNS`.
+fn read_control(header: &libc::msghdr, arrival: &mut Arrival) {
+    // SAFETY: the kernel has set `msg_controllen` to what it wrote to `msg_control`, which still lives in `receive`.
+    let mut control = unsafe { libc::CMSG_FIRSTHDR(header) };
+    while !control.is_null() {
+        // SAFETY: the macro has found a whole header within the length; its data is only read where the header says
+        // that it is whole, and both structures are integers, for which any octets are valid.
+        unsafe {
+            match ((*control).cmsg_level, (*control).cmsg_type) {
+                (libc::SOL_PACKET, libc::PACKET_AUXDATA) if is_whole::<tpacket_auxdata>(&*control) => {
+                    let auxiliary = libc::CMSG_DATA(control).cast::<tpacket_auxdata>().read_unaligned();
+                    arrival.status = auxiliary.tp_status;
+                    arrival.vlan_tci = auxiliary.tp_vlan_tci;
+                    arrival.vlan_tpid = auxiliary.tp_vlan_tpid;
+                }
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) if is_whole::<timespec>(&*control) => {
+                    let stamp = libc::CMSG_DATA(control).cast::<timespec>().read_unaligned();
+                    arrival.stamp = since_epoch(&stamp);
+                }
+                _ => {}
             }
             control = libc::CMSG_NXTHDR(header, control);
         }
     }
-    None
+}
+
+/// Whether a control message has room for a `T`.
+fn is_whole<T>(control: &libc::cmsghdr) -> bool {
+    let header = size_of::<libc::cmsghdr>().next_multiple_of(align_of::<libc::cmsghdr>());
+    control.cmsg_len >= header + size_of::<T>()
+}
+
+/// `None` before 1970.
+fn since_epoch(stamp: &timespec) -> Option<Duration> {
+    Some(Duration::new(stamp.tv_sec.try_into().ok()?, stamp.tv_nsec.try_into().ok()?))
 }
 
 /// Sends at most [`PER_CALL`] frames, each out of its device, without waiting. Returns how many the kernel took before

@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use nix::poll::PollFlags;
 use nix::sys::socket::{setsockopt, sockopt};
 use relay_user::socket::normalise::{Normalised, normalise};
-use relay_user::socket::{FrameBatch, FrameSender};
+use relay_user::socket::{FrameBatch, FrameSender, Received};
 
 use crate::frames::{C_TAG, DOUBLE_C, IP_OPTIONS, QINQ, S_TAG, Spec};
 use crate::frames::{arp, numbered, ones_complement, tagged, with_ether_type};
@@ -27,11 +27,10 @@ fn frames_arrive_byte_for_byte_with_their_tags() {
         peer.send(&frame);
         assert!(wait(&socket, PollFlags::POLLIN));
         assert_eq!(socket.recv_batch(&mut batch).unwrap(), 1);
-        assert_eq!(
-            batch.iter().next().unwrap(),
-            (frame.as_slice(), received),
-            "in a batch, tags {tags:02x?}"
-        );
+        let (bytes, again) = batch.iter().next().unwrap();
+        assert_eq!(bytes, frame, "in a batch, tags {tags:02x?}");
+        assert!(received.stamp.is_some() && again.stamp > received.stamp, "{received:?}, then {again:?}");
+        assert_eq!(Received { stamp: received.stamp, ..again }, received, "in a batch, tags {tags:02x?}");
     }
 }
 
