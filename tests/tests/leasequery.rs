@@ -3,13 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics; clippy exempts only the functions marked #[test]")]
 
+#[path = "leasequery/relay.rs"]
+#[allow(dead_code, reason = "each test program uses its part of it")]
+mod relay;
+
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use relay::{DEADLINE, POOL, RATE, Relay, SPLIT_POOL, subnets};
 use relay_tests::lab::capture::Capture;
 use relay_tests::lab::topology::{EDGE, Topology};
-use relay_tests::lab::{Namespace, Proc, wait};
+use relay_tests::lab::wait;
 use relay_tests::peers::dhcpd::Dhcpd;
 use relay_tests::peers::failover::{FailoverPair, Place};
 use relay_tests::peers::{Client, Dhclient, Udhcpc};
@@ -17,113 +22,8 @@ use relay_tests::site::Site;
 use relay_tests::subject::Mode;
 use relay_user::control::leases::{Filter, LeaseRow, LeasequeryStats};
 
-const DEADLINE: Duration = Duration::from_secs(60);
 /// DHCPLEASEQUERY.
 const LEASEQUERY: u8 = 10;
-/// Queries a second to each server.
-const RATE: u32 = 100;
-
-/// The clients' subnet, with room around the pool so that a scan of all of it is short. The clients' real prefix is
-/// longer than the topology's, which is why the relay gets an address of its own there.
-fn subnets(allow: &str, pool: &str) -> String {
-    format!(
-        r#"ping-check false;
-{allow}
-subnet 10.0.41.0 netmask 255.255.255.0 {{ }}
-subnet 192.168.60.0 netmask 255.255.255.0 {{
-    option subnet-mask 255.255.255.0;
-    option routers 192.168.60.1;
-    default-lease-time 3600;
-    max-lease-time 86400;
-    {pool}
-}}
-"#
-    )
-}
-
-const SPLIT_POOL: &str = r#"pool { failover peer "dhcp-failover"; range 192.168.60.110 192.168.60.210; }"#;
-const POOL: &str = "range 192.168.60.110 192.168.60.210;";
-
-/// A relay on the topology's relay host.
-struct Relay {
-    site: Site,
-    process: Option<Proc>,
-}
-
-impl Relay {
-    fn new(topology: &Topology, mode: Mode) -> Self {
-        let host = &topology.relays[0].host;
-        let site = Site::new(host).unwrap();
-        let servers: Vec<String> =
-            topology.server_addresses().iter().map(|server| format!("\"{server}\"")).collect();
-        site.configure(
-            mode,
-            &format!("leasequery = \"auto\"\nleasequery_rate = {RATE}\n"),
-            &format!(
-                "[[server_group]]\nname = \"core\"\nservers = [{}]\n[[interface]]\nname = \"{EDGE}\"\n\
-                 server_group = \"core\"\n",
-                servers.join(", ")
-            ),
-        )
-        .unwrap();
-        let process = Some(site.start().unwrap());
-        Self { site, process }
-    }
-
-    fn stop(&mut self) {
-        assert!(self.process.take().unwrap().stop().unwrap().success());
-    }
-
-    fn start(&mut self) {
-        self.process = Some(self.site.start().unwrap());
-    }
-
-    /// Ends it, takes all it has stored away, and starts it again.
-    fn loses_its_table(&mut self) {
-        self.stop();
-        std::fs::remove_dir_all(self.site.state()).unwrap();
-        self.start();
-    }
-
-    fn lease(&self, host: &Namespace) -> Option<LeaseRow> {
-        let filter = Filter { mac: Some(mac(host)), ..Filter::default() };
-        self.site.leases(filter).unwrap().leases.into_iter().next()
-    }
-
-    fn until(&self, what: &str, host: &Namespace, wanted: impl Fn(&LeaseRow) -> bool) -> LeaseRow {
-        let mut last = None;
-        wait::until(what, DEADLINE, || {
-            last = self.lease(host);
-            Ok(last.clone().filter(&wanted))
-        })
-        .unwrap_or_else(|error| panic!("{error:#}: {last:?}\n{:?}", self.asked()))
-    }
-
-    fn asked(&self) -> LeasequeryStats {
-        self.site.stats().unwrap().clients.leasequery.unwrap()
-    }
-
-    fn until_asked(&self, what: &str, wanted: impl Fn(&LeasequeryStats) -> bool) -> LeasequeryStats {
-        let mut last = None;
-        wait::until(what, DEADLINE, || {
-            last = Some(self.asked());
-            Ok(last.filter(&wanted))
-        })
-        .unwrap_or_else(|error| panic!("{error:#}: {last:?}"))
-    }
-
-    /// What the watch says about leasequeries.
-    fn findings(&self) -> Vec<String> {
-        let findings = self.site.servers().unwrap().findings.into_iter().map(|finding| finding.text);
-        findings.filter(|text| text.contains("leasequer")).collect()
-    }
-}
-
-fn mac(host: &Namespace) -> String {
-    let octets = host.mac(EDGE).unwrap();
-    octets.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(":")
-}
-
 /// Arrival times of the leasequeries in a capture.
 fn queries(capture: &Capture) -> Vec<(std::time::SystemTime, Ipv4Addr)> {
     capture
