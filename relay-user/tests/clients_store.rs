@@ -101,7 +101,7 @@ fn read(path: &std::path::Path, clocks: &Clocks) -> Vec<Row> {
             .rows
             .into_iter()
             .map(|mut stored| {
-                assert_eq!(stored.interface, "eth1.100");
+                assert_eq!(&*stored.interface, "eth1.100");
                 stored.row.key.interface = 1;
                 stored.row
             })

@@ -203,7 +203,7 @@ pub fn store(clients: u32, file: &Path) -> Result<StoreFigures, StoreError> {
     let mut table = Table::new(policy(clients), clocks.boot);
     let indexes: BTreeMap<&str, u32> = names.iter().map(|(index, name)| (name.as_str(), *index)).collect();
     for mut stored in found.rows {
-        stored.row.key.interface = indexes.get(stored.interface.as_str()).copied().unwrap_or(0);
+        stored.row.key.interface = indexes.get(&*stored.interface).copied().unwrap_or(0);
         // What is refused shows in the number of rows.
         let _ = table.adopt(&stored.row, clocks.boot, &mut actions);
         actions.clear();

@@ -8,9 +8,10 @@
 mod counts;
 mod episode;
 mod finding;
+mod followed;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::BTreeMap,
     hash::{BuildHasher as _, RandomState},
     net::Ipv4Addr,
 };
@@ -19,7 +20,7 @@ use relay_common::{event::Event, wire::bootp};
 
 use self::{
     counts::{InterfaceCounts, Window, secs_slot},
-    episode::Episode,
+    followed::Followed,
 };
 use super::{BootTime, Interface, Policy, client::Hardware};
 
@@ -32,16 +33,12 @@ const REQUEST: u8 = 3;
 const ACK: u8 = 5;
 const NAK: u8 = 6;
 
-/// Clients whose dialogues are followed at one time; of more, those that began first are left.
-const FOLLOWED: usize = 65_536;
-
 /// The watch.
 #[derive(Debug)]
 pub struct Watch {
     policy: Policy,
     hasher: RandomState,
-    episodes: HashMap<u64, Episode>,
-    order: VecDeque<u64>,
+    followed: Followed,
     servers: BTreeMap<(u32, Ipv4Addr), Window<ServerCounts>>,
     groups: BTreeMap<u32, Window<GroupCounts>>,
     interfaces: BTreeMap<u32, Window<InterfaceCounts>>,
@@ -53,8 +50,7 @@ impl Watch {
         Self {
             policy,
             hasher: RandomState::new(),
-            episodes: HashMap::new(),
-            order: VecDeque::new(),
+            followed: Followed::default(),
             servers: BTreeMap::new(),
             groups: BTreeMap::new(),
             interfaces: BTreeMap::new(),
@@ -93,15 +89,7 @@ impl Watch {
     fn asked(&mut self, event: &Event, at: BootTime) {
         let Some(interface) = self.policy.interface(event.interface) else { return };
         let (name, group) = (self.name(event), interface.group);
-        if !self.episodes.contains_key(&name) {
-            if self.order.len() >= FOLLOWED
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.episodes.remove(&oldest);
-            }
-            self.order.push_back(name);
-        }
-        let episode = self.episodes.entry(name).or_insert_with(|| Episode::new(at));
+        let episode = self.followed.begin(name, at);
         if event.message == DISCOVER {
             episode.discover(event, at);
             let counts = self.groups.entry(group).or_default().now(at);
@@ -119,13 +107,11 @@ impl Watch {
         if event.vrf != interface.server_vrf {
             return;
         }
-        let Some(number) = interface.servers.iter().position(|known| known.address == server) else { return };
+        let position = interface.servers.iter().position(|known| known.address == server);
+        let Some(number) = position.and_then(|position| u8::try_from(position).ok()) else { return };
         let group = interface.group;
-        let Some(episode) =
-            self.episodes.get_mut(&self.hasher.hash_one((event.interface, Hardware::of(event))))
-        else {
-            return;
-        };
+        let name = self.name(event);
+        let Some(episode) = self.followed.get_mut(name) else { return };
         let counts = self.servers.entry((group, server)).or_default().now(at);
         if event.message != OFFER {
             if let Some(took) = episode.answer(event, at) {

@@ -126,11 +126,12 @@ impl Store {
         }
         let mut rows = Vec::new();
         let mut useless = Vec::new();
+        let mut last = "".into();
         {
             let mut leases = transaction.open_table(LEASES)?;
             for entry in leases.iter()? {
                 let (key, value) = entry?;
-                match row::parse(key.value(), value.value(), clocks) {
+                match row::parse(key.value(), value.value(), clocks, &mut last) {
                     Some(stored) => rows.push(stored),
                     None => useless.push(key.value().to_vec()),
                 }
@@ -170,21 +171,21 @@ impl Store {
     ) -> Result<(), redb::Error> {
         let key = |key: &Key| Some(row::key(names.get(&key.interface)?, key));
         // In the order of the keys, neighbouring rows share the pages that are written.
-        let mut sorted: Vec<(Vec<u8>, Option<Vec<u8>>)> = changes
+        let mut sorted: Vec<(Vec<u8>, &Change)> = changes
             .iter()
             .filter_map(|change| match change {
-                Change::Put(row) => Some((key(&row.key)?, Some(row::value(row, clocks)))),
-                Change::Delete(gone) => Some((key(gone)?, None)),
+                Change::Put(row) => Some((key(&row.key)?, change)),
+                Change::Delete(gone) => Some((key(gone)?, change)),
             })
             .collect();
         sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
         let transaction = self.database.begin_write()?;
         {
             let mut leases = transaction.open_table(LEASES)?;
-            for (key, value) in &sorted {
-                match value {
-                    Some(value) => leases.insert(&key[..], &value[..])?,
-                    None => leases.remove(&key[..])?,
+            for (key, change) in &sorted {
+                match change {
+                    Change::Put(row) => leases.insert(&key[..], &row::value(row, clocks)[..])?,
+                    Change::Delete(_) => leases.remove(&key[..])?,
                 };
             }
         }

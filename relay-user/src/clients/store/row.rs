@@ -8,6 +8,7 @@
 use std::{
     fs, io,
     net::Ipv4Addr,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -57,8 +58,8 @@ fn wall() -> Duration {
 /// A row as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Name of the interface.
-    pub interface: String,
+    /// Name of the interface; rows of one share it.
+    pub interface: Arc<str>,
     /// The lease by the present boot clock. The index of the interface is 0: whoever reads knows the present one.
     pub row: Row,
 }
@@ -77,12 +78,12 @@ pub(super) fn key(interface: &str, key: &Key) -> Vec<u8> {
 }
 
 /// What [`key`] was made of; `None` for what it cannot have made.
-fn parse_key(octets: &[u8]) -> Option<(String, Key)> {
+fn parse_key(octets: &[u8]) -> Option<(&str, Key)> {
     let (len, rest) = octets.split_first_chunk::<2>()?;
     let (name, rest) = rest.split_at_checked(u16::from_le_bytes(*len).into())?;
     let (vrf, rest) = rest.split_first_chunk::<4>()?;
     let identity = Identity::from_octets(rest.try_into().ok()?);
-    let name = String::from_utf8(name.to_vec()).ok()?;
+    let name = std::str::from_utf8(name).ok()?;
     Some((name, Key { interface: 0, vrf: u32::from_le_bytes(*vrf), identity }))
 }
 
@@ -113,8 +114,9 @@ pub(super) fn value(row: &Row, clocks: &Clocks) -> Vec<u8> {
     octets
 }
 
-/// The row of a key and a value; `None` when they are not a row, or its lease is over.
-pub(super) fn parse(key: &[u8], value: &[u8], clocks: &Clocks) -> Option<Stored> {
+/// The row of a key and a value; `None` when they are not a row, or its lease is over. `last` is the name of the row
+/// before, which most rows share.
+pub(super) fn parse(key: &[u8], value: &[u8], clocks: &Clocks, last: &mut Arc<str>) -> Option<Stored> {
     let (interface, key) = parse_key(key)?;
     let mut reader = Reader(value);
     let (wall, boot, since) = (reader.u64()?, reader.u64()?, reader.u64()?);
@@ -140,8 +142,13 @@ pub(super) fn parse(key: &[u8], value: &[u8], clocks: &Clocks) -> Option<Stored>
     // After a reboot the ACK is from before the boot clock began.
     let since = if same_boot { BootTime::from_nanos(since) } else { BootTime::default() };
     let lease = Lease { address, hardware: leased_to, server, server_id, seconds, t1, t2, since, expires };
-    (expires > clocks.boot)
-        .then_some(Stored { interface, row: Row { key, hardware, on_link: on_link != 0, lease } })
+    if expires <= clocks.boot {
+        return None;
+    }
+    if **last != *interface {
+        *last = interface.into();
+    }
+    Some(Stored { interface: last.clone(), row: Row { key, hardware, on_link: on_link != 0, lease } })
 }
 
 struct Reader<'a>(&'a [u8]);

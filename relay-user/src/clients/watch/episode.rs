@@ -26,12 +26,13 @@ pub(super) struct Episode {
     waited: Waited,
     /// Bit i: server i has made an offer in this attempt.
     served_by: u32,
-    /// The first offer for the last DISCOVER.
-    offered: Option<(usize, Ipv4Addr)>,
+    /// The first offer for the last DISCOVER: the server's number, and what it offers.
+    offered: Option<(u8, Ipv4Addr)>,
     /// Different offers have been told.
     differed: bool,
-    /// Last REQUEST, until it is answered.
-    request: Option<(u32, BootTime)>,
+    /// When the last REQUEST was sent, until it is answered, and its transaction.
+    requested: Option<BootTime>,
+    request: u32,
 }
 
 /// How long a client has waited.
@@ -67,13 +68,14 @@ impl Episode {
             served_by: 0,
             offered: None,
             differed: false,
-            request: None,
+            requested: None,
+            request: 0,
         }
     }
 
     pub(super) fn discover(&mut self, event: &Event, at: BootTime) {
         if at.since(self.asked) > PAUSE {
-            *self = Self { request: self.request, ..Self::new(at) };
+            *self = Self { requested: self.requested, request: self.request, ..Self::new(at) };
         } else if self.pending && (self.xid, self.secs) != (event.xid, event.secs) {
             self.waited.unanswered = self.waited.unanswered.saturating_add(1);
             self.waited.up_to = self.waited.up_to.max(self.secs);
@@ -84,16 +86,16 @@ impl Episode {
     }
 
     pub(super) fn request(&mut self, event: &Event, at: BootTime) {
-        self.request = Some((event.xid, at));
+        (self.requested, self.request) = (Some(at), event.xid);
     }
 
     /// An OFFER of server `number`; `None` when it answers nothing that was asked.
-    pub(super) fn offer(&mut self, event: &Event, number: usize, at: BootTime) -> Option<Offered> {
+    pub(super) fn offer(&mut self, event: &Event, number: u8, at: BootTime) -> Option<Offered> {
         if event.xid != self.xid {
             return None;
         }
         let address = Ipv4Addr::from(event.yiaddr);
-        let (first_of_attempt, bit) = (self.served_by == 0, 1u32.checked_shl(number as u32).unwrap_or(0));
+        let (first_of_attempt, bit) = (self.served_by == 0, 1u32.checked_shl(number.into()).unwrap_or(0));
         let first_of_server = self.served_by & bit == 0;
         self.served_by |= bit;
         self.pending = false;
@@ -111,7 +113,7 @@ impl Episode {
 
     /// An ACK or NAK; how long it took, if it answers the last REQUEST first.
     pub(super) fn answer(&mut self, event: &Event, at: BootTime) -> Option<Duration> {
-        let (_, asked) = self.request.take_if(|(xid, _)| *xid == event.xid)?;
+        let asked = self.requested.take_if(|_| self.request == event.xid)?;
         Some(at.since(asked))
     }
 }
