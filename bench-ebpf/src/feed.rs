@@ -38,16 +38,13 @@ pub(crate) fn again_live(ctx: &XdpContext) -> u32 {
 }
 
 #[inline(always)]
-pub(crate) fn flood(ctx: &XdpContext) -> u32 {
-    if restored(ctx).is_none() || disguise(ctx).is_none() {
-        return XDP_ABORTED;
-    }
-    next(ctx)
+pub(crate) fn generate(ctx: &XdpContext) -> u32 {
+    if restored(ctx).is_none() { XDP_ABORTED } else { XDP_TX }
 }
 
 #[inline(always)]
-pub(crate) fn generate(ctx: &XdpContext) -> u32 {
-    if restored(ctx).is_none() { XDP_ABORTED } else { XDP_TX }
+pub(crate) fn generate_others(ctx: &XdpContext) -> u32 {
+    if restored(ctx).is_none() || disguise(ctx).is_none() { XDP_ABORTED } else { XDP_TX }
 }
 
 #[inline(always)]

@@ -34,19 +34,19 @@ pub(crate) fn again_live(ctx: XdpContext) -> u32 {
     feed::again_live(&ctx)
 }
 
-/// For live frames: the same, each a message of another client.
-#[xdp]
-pub(crate) fn flood(ctx: XdpContext) -> u32 {
-    feed::flood(&ctx)
-}
-
 /// For live frames: sends the frame out of the device it is said to have come from.
 #[xdp]
 pub(crate) fn generate(ctx: XdpContext) -> u32 {
     feed::generate(&ctx)
 }
 
-/// The same, with the time of sending in the frame.
+/// The same, each a message of another client.
+#[xdp]
+pub(crate) fn generate_others(ctx: XdpContext) -> u32 {
+    feed::generate_others(&ctx)
+}
+
+/// As `generate`, with the time of sending in the frame.
 #[xdp]
 pub(crate) fn generate_stamped(ctx: XdpContext) -> u32 {
     feed::generate_stamped(&ctx)
