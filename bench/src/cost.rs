@@ -24,7 +24,7 @@ use crate::{
 use cases::{CASES, Case, GROUPS};
 
 /// Frames of one measurement.
-const FRAMES: u32 = 20_000;
+pub(crate) const FRAMES: u32 = 20_000;
 /// Measurements of a case.
 pub(crate) const REPEATS: usize = 31;
 /// What [`option82`] goes by when only some frames are asked for.
@@ -119,7 +119,8 @@ pub(crate) fn measure(
     Ok(found)
 }
 
-fn above_empty(
+/// Nanoseconds a frame that the relay takes through a wrapper, less those of the empty program.
+pub(crate) fn above_empty(
     tools: &mut Tools,
     wrapper: &str,
     relay: &ProgramFd,

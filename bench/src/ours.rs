@@ -66,7 +66,7 @@ pub(crate) struct Ours {
     pub(crate) socket: PathBuf,
     file: PathBuf,
     /// What it stores outlives the process: the next one finds it.
-    _places: [TempDir; 2],
+    places: [TempDir; 2],
 }
 
 impl Ours {
@@ -90,7 +90,7 @@ impl Ours {
         let file = directory.path().join("xdp-dhcrelay.toml");
         std::fs::write(&file, text + configuration)?;
         let socket = directory.path().join("control.sock");
-        Ok(Self { process: ready(host, &file)?, socket, file, _places: [directory, bpffs] })
+        Ok(Self { process: ready(host, &file)?, socket, file, places: [directory, bpffs] })
     }
 
     /// Ends it, and starts it again with what it has stored.
@@ -99,6 +99,11 @@ impl Ours {
         self.process.wait(DEADLINE)?;
         self.process = ready(host, &self.file)?;
         Ok(())
+    }
+
+    /// Where its maps are pinned.
+    pub(crate) fn pins(&self) -> &Path {
+        self.places[1].path()
     }
 
     /// Frames that the fast path has not relayed so far, whatever the reason.

@@ -3,6 +3,8 @@
 //! Frames for all interfaces are fed in turn, one each: a relay that served one interface a thousand times over would find
 //! all it looks up in the CPU's nearest cache, whatever the size of its tables.
 
+mod leases;
+
 use std::{fmt::Write as _, net::Ipv4Addr, time::Instant};
 
 use anyhow::{Context as _, Result};
@@ -68,7 +70,7 @@ pub(crate) fn run() -> Result<String> {
         "daemon, MiB",
         "BPF maps and programs, MiB",
     ];
-    Ok(table(&head, &cells))
+    Ok(format!("{}\n{}", table(&head, &cells), leases::run()?))
 }
 
 fn one(interfaces: u16, groups: u16) -> Result<Row> {

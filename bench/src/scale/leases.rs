@@ -1,0 +1,149 @@
+//! What leases cost: the same frames with none, with some and with a million of them in the map `leases`.
+//!
+//! A DISCOVER has nothing to do with it. A renewal is looked for in the small table of those who were heard lately, and in
+//! `leases` when it is not there: here it never is, because more clients renew in turn than the small table has room for. Who is
+//! known to have a lease is then written into the small table, and has one server instead of all.
+
+use std::net::Ipv4Addr;
+
+use anyhow::{Context as _, Result};
+use aya::maps::{HashMap, Map, MapData};
+use bytemuck::Zeroable as _;
+use relay_common::abi::{Lease, LeaseKey, lease_state};
+use relay_tests::{
+    lab::build::{BOOTREQUEST, Bootp, Datagram},
+    subject::Mode,
+};
+
+use crate::{
+    cost::{FRAMES, Prepared, above_empty},
+    figures::{Samples, table},
+    ours::{Ours, Programs},
+    rig::{CLIENT_PORT, RELAY, Rig, pin},
+    tools::{Action, Tools},
+};
+
+const LEASES: [u32; 3] = [0, 160_000, 1_000_000];
+/// Clients that renew in turn: more than twice what the relay remembers without the map.
+const ROUNDS: u32 = 8;
+/// Measurements of each frame.
+const REPEATS: u32 = 3 * ROUNDS;
+type Key = [u8; size_of::<LeaseKey>()];
+type Value = [u8; size_of::<Lease>()];
+
+struct Row {
+    leases: u32,
+    discover: Samples,
+    renewal: Samples,
+}
+
+/// # Errors
+/// The laboratory or the relay does not come up, or a frame meets another verdict than expected.
+pub(super) fn run() -> Result<String> {
+    let rows: Vec<Row> = LEASES.iter().map(|&leases| one(leases)).collect::<Result<_>>()?;
+    let first = rows.first().context("no sizes")?;
+    let (discover, renewal) = (first.discover.median(), first.renewal.median());
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                row.leases.to_string(),
+                format!("**{:.2}**", row.discover.median() / discover),
+                format!("**{:.2}**", row.renewal.median() / renewal),
+                row.discover.to_string(),
+                row.renewal.to_string(),
+            ]
+        })
+        .collect();
+    Ok(table(&["leases", "DISCOVER, × none", "renewal, × none", "DISCOVER, ns", "renewal, ns"], &cells))
+}
+
+fn one(leases: u32) -> Result<Row> {
+    let rig = Rig::new("leases", super::SERVERS, 1)?;
+    let relay = Ours::with(&rig.relay, Mode::Native, &configuration(&rig.servers))?;
+    fill(&relay, leases, rig.servers[0])?;
+    let programs = Programs::of(&rig.relay, CLIENT_PORT)?;
+    let mut tools = Tools::with_templates(1, FRAMES)?;
+    let empty = tools.program("empty")?;
+    let device = rig.relay.ifindex(CLIENT_PORT)?;
+    let prepared = |frames| Prepared { frames, device, verdict: Action::Redirect };
+    let discover = prepared(vec![rig.discover()]);
+    let rounds: Vec<Prepared> =
+        (0..ROUNDS).map(|round| Ok(prepared(renewals(&rig, round, leases)?))).collect::<Result<_>>()?;
+    let mut row = Row { leases, discover: Samples::default(), renewal: Samples::default() };
+    rig.relay.enter(|| -> Result<()> {
+        pin(1)?;
+        // A round in advance, for what the first use of anything costs.
+        for repeat in 0..REPEATS + ROUNDS {
+            let renewal = &rounds[(repeat % ROUNDS) as usize];
+            for (samples, case) in [(&mut row.discover, &discover), (&mut row.renewal, renewal)] {
+                tools.set_frames(&case.frames)?;
+                let spent = above_empty(&mut tools, "again", &programs.ingress, &empty, case)?;
+                if repeat >= ROUNDS {
+                    samples.push(spent);
+                }
+            }
+        }
+        Ok(())
+    })??;
+    Ok(row)
+}
+
+fn configuration(servers: &[Ipv4Addr]) -> String {
+    let servers: Vec<String> = servers.iter().map(|server| format!("\"{server}\"")).collect();
+    format!(
+        "clients_max = 1048576\n\n[[server_group]]\nname = \"core\"\nservers = [{}]\n\n\
+         [[interface]]\nname = \"{CLIENT_PORT}\"\nserver_group = \"core\"\n\n\
+         [interface.option82]\nserver_id_override = true\n",
+        servers.join(", ")
+    )
+}
+
+/// The client that has the lease of a number.
+fn client(number: u32) -> ([u8; 6], Ipv4Addr) {
+    let [a, b, c, d] = number.to_be_bytes();
+    ([2, 0, a, b, c, d], Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 128, 0, 0)) + number))
+}
+
+/// Leases as the daemon writes them. It does not know of these, and leaves them alone.
+fn fill(relay: &Ours, leases: u32, server: Ipv4Addr) -> Result<()> {
+    let map = MapData::from_pin(relay.pins().join("leases"))?;
+    let mut entries = HashMap::<_, Key, Value>::try_from(Map::HashMap(map))?;
+    for number in 0..leases {
+        let (mac, address) = client(number);
+        let mut lease = Lease {
+            expires: u64::MAX,
+            seconds: u32::MAX,
+            interface: 1,
+            server: server.octets(),
+            hlen: 6,
+            state: lease_state::BOUND,
+            ..Lease::zeroed()
+        };
+        lease.chaddr[..6].copy_from_slice(&mac);
+        let key = LeaseKey { vrf: 0, address: address.octets() };
+        let (key, value): (Key, Value) = (bytemuck::cast(key), bytemuck::cast(lease));
+        entries.insert(key, value, 0)?;
+    }
+    Ok(())
+}
+
+/// Unicast renewals, of clients spread over all leases: as many as one measurement feeds.
+fn renewals(rig: &Rig, round: u32, leases: u32) -> Result<Vec<Vec<u8>>> {
+    let relay = rig.relay.mac(CLIENT_PORT)?;
+    let clients = FRAMES * ROUNDS;
+    Ok((0..FRAMES)
+        .map(|frame| {
+            let turn = u64::from(round * FRAMES + frame);
+            let number = (turn * u64::from(leases.max(clients)) / u64::from(clients)) as u32;
+            let (mac, address) = client(number);
+            let mut message = Bootp::new(BOOTREQUEST, Some(3), mac);
+            message.ciaddr = address;
+            let mut datagram = Datagram::from_client(mac, &message);
+            datagram.destination_mac = relay;
+            datagram.source = address;
+            datagram.destination = RELAY;
+            datagram.frame()
+        })
+        .collect())
+}
