@@ -107,7 +107,7 @@ pub struct Interface {
     pub prefix: u8,
     /// Bits of [`flag`].
     pub flags: u32,
-    /// Routing table of the servers' VRF, 0 for the main table.
+    /// Routing table of the servers' VRF, 0 for the main table; with [`flag::SEVERAL_VRFS`] that of the first server's.
     pub server_vrf: u32,
     /// What clients are remembered under, [`Address::interface`] of an address that replies to them come to and that others
     /// share; 0 when none is shared, and nothing is remembered.
@@ -141,6 +141,8 @@ pub mod flag {
     pub const AFFINITY: u32 = 0x40;
     /// Sub-option 152 is Cisco's server identifier override, not VSS-control.
     pub const CISCO: u32 = 0x80;
+    /// Not all servers of the group are in `Interface::server_vrf`.
+    pub const SEVERAL_VRFS: u32 = 0x100;
     /// The bits that say what is done with a request that carries option 82 already.
     pub const POLICY: u32 = 0x30;
     /// Relayed as it is.
@@ -166,8 +168,29 @@ pub struct Agent {
     pub sum: u32,
     /// Hash of the value that servers send back, `agent::whole`; 0 when it is to be looked up in `AGENT_OWNERS`.
     pub answer: u64,
+    /// What servers in the clients' VRF get less of it.
+    pub cut: Cut,
+    /// Always 0.
+    pub zero: u32,
     /// The option, END, and zeros.
     pub octets: [u8; AGENT_ROOM],
+}
+
+/// How option 82 is made shorter in a copy for a server in the clients' VRF: virtual subnet selection, which is the end of
+/// it, is for the others (RFC 6607). Made by `Agent::cut_for`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct Cut {
+    /// Bit i: server i gets the shorter one.
+    pub near: u32,
+    /// Where the option begins: octets before the end of the frame. 0 in [`Agent`].
+    pub behind: u16,
+    /// Octets of the option that stay, with code and length; 0 when none of it does.
+    pub kept: u16,
+    /// Octets that go.
+    pub tail: u16,
+    /// One's complement sum by which the shorter one with END and zeros differs, beginning at an even offset.
+    pub sum: u16,
 }
 
 /// Octets in [`Agent::octets`]: the longest option and END, in whole words of eight.
@@ -365,6 +388,8 @@ pub struct Server {
     pub address: [u8; 4],
     /// Interface index of the egress device, 0 while the next hop is not resolved.
     pub ifindex: u32,
+    /// Routing table of the VRF that it is in, 0 for the main table.
+    pub vrf: u32,
     /// Ethernet address of the next hop.
     pub next_mac: [u8; 6],
     /// Our Ethernet address on the egress device.
@@ -379,6 +404,8 @@ pub struct Served {
     pub sequence: u32,
     /// Bit i: server i has been served.
     pub mask: u32,
+    /// How the copies of the token are made shorter for some of them; only when the token says so.
+    pub cut: Cut,
 }
 
 /// Value of `counters`, per CPU; index 0 counts what no interface can be named for.
@@ -393,6 +420,8 @@ pub struct Counters {
     pub reasons: [u64; REASON_SLOTS],
     /// Copies that left toward servers.
     pub copies: u64,
+    /// Copies that were lost because it was not known any more which option 82 is right for their server.
+    pub cuts_lost: u64,
     /// Copies for servers without a resolved next hop that were lost because the daemon did not keep up.
     pub punts_lost: u64,
     /// Requests that went on without our option 82, because they would have become too long with it.
@@ -446,6 +475,8 @@ pub struct Punted {
     pub len: u32,
     /// Index of the client-facing interface.
     pub interface: u32,
+    /// How the copies for some of them are made shorter.
+    pub cut: Cut,
     /// Ethernet header (without meaning), IPv4 header with destination 0, UDP, message.
     pub frame: [u8; PUNT_FRAME],
 }
@@ -458,8 +489,8 @@ const _: () = {
     assert!(size_of::<AddressKey>() == 8);
     assert!(size_of::<Address>() == 8);
     assert!(size_of::<Slot>() == 340);
-    assert!(size_of::<Server>() == 20);
-    assert!(size_of::<Agent>() == 16 + AGENT_ROOM);
+    assert!(size_of::<Server>() == 24);
+    assert!(size_of::<Agent>() == 32 + AGENT_ROOM);
     assert!(size_of::<AgentKey>() == 16);
     assert!(size_of::<AgentOwner>() == 8);
     assert!(size_of::<ClientKey>() == 24);
@@ -469,6 +500,6 @@ const _: () = {
     assert!(size_of::<Holder>() == 12);
     assert!(size_of::<LeaseKey>() == 8);
     assert!(size_of::<Lease>() == 40);
-    assert!(size_of::<Served>() == 8);
-    assert!(size_of::<Punted>() == 16 + PUNT_FRAME);
+    assert!(size_of::<Served>() == 20);
+    assert!(size_of::<Punted>() == 28 + PUNT_FRAME);
 };

@@ -6,7 +6,7 @@
 //! daemon, and looked up by its circuit-id and VSS.
 
 use crate::Sum;
-use crate::abi::{AGENT_ROOM, Agent};
+use crate::abi::{AGENT_ROOM, Agent, Cut};
 use crate::frame::Frame;
 use crate::wire::bootp::{agent as sub_option, option};
 
@@ -15,7 +15,15 @@ pub const MAX_VALUE: usize = 255;
 
 impl Agent {
     /// No option is inserted.
-    pub const NONE: Self = Self { len: 0, flags_at: 0, sum: 0, answer: 0, octets: [0; AGENT_ROOM] };
+    pub const NONE: Self = Self {
+        len: 0,
+        flags_at: 0,
+        sum: 0,
+        answer: 0,
+        cut: Cut { near: 0, behind: 0, kept: 0, tail: 0, sum: 0 },
+        zero: 0,
+        octets: [0; AGENT_ROOM],
+    };
 
     /// The option with this value. `flags_at` is the offset in `value` of sub-option 10's octet, if there is one.
     /// `None` when the value is empty or longer than [`MAX_VALUE`].
@@ -26,15 +34,41 @@ impl Agent {
         octets[1] = len;
         octets[2..2 + value.len()].copy_from_slice(value);
         octets[2 + value.len()] = option::END;
-        let (pairs, _) = octets.as_chunks::<2>();
-        let sum = pairs.iter().fold(Sum::new(), |sum, &pair| sum.pair(pair)).partial();
         Some(Self {
             len: u16::from(len) + 2,
             flags_at: flags_at.map_or(0, |at| (at + 2) as u16),
-            sum: u32::from(u16::from_ne_bytes(sum)),
-            answer: 0,
+            sum: u32::from(u16::from_ne_bytes(sum_of(&octets).partial())),
             octets,
+            ..Self::NONE
         })
+    }
+
+    /// The same, of which the servers of `near` (bit i: server i) get all but the last `tail` octets; when that leaves no
+    /// sub-option, none of it.
+    #[must_use]
+    pub fn cut_for(mut self, near: u32, tail: usize) -> Self {
+        let len = usize::from(self.len);
+        let kept = match len.saturating_sub(tail) {
+            ..=2 => 0,
+            kept => kept,
+        };
+        let mut shorter = self.octets;
+        shorter[kept..].fill(0);
+        shorter[kept] = option::END;
+        if kept != 0 {
+            shorter[1] = (kept - 2) as u8;
+        }
+        let differs = sum_of(&shorter).without_pair(sum_of(&self.octets).partial()).partial();
+        self.cut = Cut {
+            near,
+            behind: 0,
+            kept: kept as u16,
+            tail: (len - kept) as u16,
+            sum: u16::from_ne_bytes(differs),
+        };
+        // What comes back depends on which server it was.
+        self.answer = 0;
+        self
     }
 
     /// The same, with what a server that has nothing against it sends back most often: recognised without a look-up.
@@ -48,6 +82,11 @@ impl Agent {
     pub fn value(&self) -> &[u8] {
         self.octets.get(2..usize::from(self.len)).unwrap_or_default()
     }
+}
+
+fn sum_of(octets: &[u8; AGENT_ROOM]) -> Sum {
+    let (pairs, _) = octets.as_chunks::<2>();
+    pairs.iter().fold(Sum::new(), |sum, &pair| sum.pair(pair))
 }
 
 /// The hash of a whole value, as it stands in `octets`.

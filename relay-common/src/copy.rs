@@ -11,6 +11,8 @@ use crate::{Frame, Sum};
 /// Begins the destination address. It begins a group address too, which the relay never sends to other than broadcast: a
 /// frame that is not a marked copy cannot carry it.
 const MARK: [u8; 2] = [0x03, 0xdc];
+/// The same of a request whose copies are not all of one form.
+const MARK_CUT: [u8; 2] = [0x03, 0xdd];
 
 /// Names one request on one CPU, the slot of the server group it goes to, and the servers that get no copy of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +23,14 @@ pub struct Token {
     pub servers: u32,
     /// Index into `SLOTS`.
     pub slot: u16,
+    /// `SERVED` says how the copies for some servers are made shorter.
+    pub cut: bool,
 }
 
 /// Writes the token over the Ethernet addresses of a rewritten request.
 #[inline(always)]
 pub fn mark_copies<F: Frame>(frame: &mut F, token: Token) -> Option<()> {
-    let [m0, m1] = MARK;
+    let [m0, m1] = if token.cut { MARK_CUT } else { MARK };
     let [v0, v1, v2, v3] = token.servers.to_ne_bytes();
     let [s0, s1, s2, s3] = token.sequence.to_ne_bytes();
     let [t0, t1] = token.slot.to_ne_bytes();
@@ -37,10 +41,12 @@ pub fn mark_copies<F: Frame>(frame: &mut F, token: Token) -> Option<()> {
 #[inline(always)]
 pub fn token_of<F: Frame>(frame: &F) -> Option<Token> {
     let [m0, m1, v0, v1, v2, v3, s0, s1, s2, s3, t0, t1] = frame.read::<12>(eth::DESTINATION)?;
-    ([m0, m1] == MARK).then_some(Token {
+    let mark = [m0, m1];
+    (mark == MARK || mark == MARK_CUT).then_some(Token {
         sequence: u32::from_ne_bytes([s0, s1, s2, s3]),
         servers: u32::from_ne_bytes([v0, v1, v2, v3]),
         slot: u16::from_ne_bytes([t0, t1]),
+        cut: mark == MARK_CUT,
     })
 }
 

@@ -4,7 +4,7 @@ use crate::abi::{
     Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Holder, HolderKey,
     Interface, Port, PortKey,
 };
-use crate::{affinity, smart};
+use crate::{affinity, own, smart};
 
 /// What is known of a server group when a request is about to be sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,14 @@ pub trait Env {
     fn lessor(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]>;
     /// The mask of a server in a group, 0 when it is not in it.
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32;
+    /// Whether a server of a group is in a VRF.
+    fn serves(&self, group: u32, vrf: u32) -> bool;
+    /// [`own::is_ours`]: the kernel does it on a stack of its own.
+    fn is_ours(&self, vrf: u32, interface: u32, address: [u8; 4]) -> bool {
+        own::is_ours(self, vrf, interface, address)
+    }
+    /// Whether an address is this machine's in the VRF of a server of a group.
+    fn is_local_to_servers(&self, group: u32, address: [u8; 4]) -> bool;
     /// [`affinity::ask`]: the kernel does it on a stack of its own.
     fn ask(&self, key: HolderKey, vrf: u32, group: u32, xid: Option<[u8; 4]>) -> u32 {
         affinity::ask(self, key, vrf, group, xid)

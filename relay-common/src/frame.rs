@@ -3,7 +3,7 @@
 //! Everything goes by value: a reference into a packet would have to survive `bpf_xdp_adjust_tail`, which moves
 //! the ground under it, and would cost stack that a BPF program does not have.
 
-use crate::abi::Agent;
+use crate::abi::{Agent, Cut};
 use crate::options::Options;
 use crate::packet::Seen;
 use crate::removal::{self, Removal};
@@ -111,6 +111,8 @@ pub struct SliceFrame<'a> {
     /// By code, 0 for none: no option begins where the frame does.
     options: [u16; 256],
     seen: Option<Seen>,
+    /// Where option 82 was written in the buffer, and what some servers get less of it.
+    cut: Option<(usize, Cut)>,
 }
 
 impl<'a> SliceFrame<'a> {
@@ -123,7 +125,7 @@ impl<'a> SliceFrame<'a> {
     /// When `start..end` is not inside the buffer.
     pub fn new(buffer: &'a mut [u8], start: usize, end: usize) -> Self {
         assert!(start <= end && end <= buffer.len(), "the frame lies outside its buffer");
-        Self { buffer, start, end, options: [0; 256], seen: None }
+        Self { buffer, start, end, options: [0; 256], seen: None, cut: None }
     }
 
     /// The frame's octets.
@@ -134,6 +136,11 @@ impl<'a> SliceFrame<'a> {
     /// What was observed of the message before it was rewritten.
     pub fn seen(&self) -> Option<&Seen> {
         self.seen.as_ref()
+    }
+
+    /// What some servers get less of the option 82 that was written; nothing without one.
+    pub fn cut(&self) -> Cut {
+        self.cut.map_or(Agent::NONE.cut, |(at, cut)| cut.at(self.end - at))
     }
 
     /// Where the frame now lies in the buffer.
@@ -190,6 +197,11 @@ impl Frame for SliceFrame<'_> {
 
     fn observe(&mut self, seen: &Seen) {
         self.seen = Some(*seen);
+    }
+
+    fn write_agent(&mut self, offset: usize, _interface: u32, ours: &Agent, unicast: bool) -> Option<Sum> {
+        self.cut = Some((self.start + offset, ours.cut));
+        agent::write(self, offset, ours, unicast)
     }
 
     fn forget_options(&mut self) {

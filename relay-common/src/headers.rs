@@ -2,8 +2,29 @@
 //! headers is kept (TTL 64, identification 0, don't-fragment clear).
 
 use crate::packet::{HEADERS, pseudo_header};
-use crate::wire::{ipv4, udp};
+use crate::wire::{eth, ipv4, udp};
 use crate::{Frame, Sum};
+
+/// Brings lengths and checksums of a rewritten request to the length that its frame has got. Host only.
+pub(crate) fn resized<F: Frame>(frame: &mut F) -> Option<()> {
+    const UDP: usize = eth::HEADER_LEN + ipv4::HEADER_LEN;
+    const MESSAGE: usize = UDP + udp::HEADER_LEN;
+    let [_, tos] = frame.read::<2>(eth::HEADER_LEN)?;
+    let len = frame.len().checked_sub(MESSAGE)?;
+    let sum = match frame.read::<2>(UDP + udp::CHECKSUM)? {
+        [0, 0] => None,
+        _ => Some(frame.sum(MESSAGE, len)?),
+    };
+    let datagram = Datagram {
+        source: frame.read(eth::HEADER_LEN + ipv4::SOURCE)?,
+        destination: frame.read(eth::HEADER_LEN + ipv4::DESTINATION)?,
+        destination_port: udp::BOOTPS,
+        tos,
+        len,
+        sum,
+    };
+    datagram.write(frame, eth::HEADER_LEN)
+}
 
 /// A datagram from the relay, port 67.
 pub(crate) struct Datagram {

@@ -15,10 +15,12 @@
 //! | `request`, `reply` | the two rewrites |
 //! | `delivery` | where a reply goes (RFC 2131 section 4.1, RFC 1542 section 5.4) |
 //! | `affinity` | which server a message about a lease goes to |
+//! | `own` | which giaddr is one of ours |
 //! | `smart` | which of its interface's addresses a client's request goes out with |
 //! | `agent` | option 82 as it is inserted and recognised |
 //! | `removal`, `shift` | taking an option out of a message
 //! | `copy` | what makes one server's copy differ from another's |
+//! | `cut` | option 82 without virtual subnet selection, for servers in the clients' VRF |
 //! | `rate` | the token bucket of an interface |
 //! | `verdict` | what is done with a frame, and why |
 //! | `abi` | keys and values of the BPF maps |
@@ -35,6 +37,7 @@ pub mod affinity;
 pub mod agent;
 pub mod checksum;
 mod copy;
+mod cut;
 mod delivery;
 mod env;
 pub mod event;
@@ -43,6 +46,7 @@ mod headers;
 mod ingress;
 mod options;
 mod overload;
+pub mod own;
 mod packet;
 mod rate;
 pub mod removal;

@@ -3,7 +3,7 @@
 
 mod insert;
 
-use crate::abi::{AddressKey, AttemptKey, Interface, flag};
+use crate::abi::{AttemptKey, Interface, flag};
 use crate::headers::Datagram;
 use crate::packet::{HEADERS, Packet};
 use crate::verdict::remark;
@@ -33,7 +33,7 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
         return Err(Reason::HopLimit);
     }
     let direct = giaddr == ipv4::UNSPECIFIED;
-    if !direct && is_ours(env, packet, interface, giaddr) {
+    if !direct && env.is_ours(packet.port.vrf, index, giaddr) {
         return Err(Reason::OwnGiaddr);
     }
     // Numbers that the verifier forgets, here and below: else all that follows is verified once for every way to get there.
@@ -174,11 +174,4 @@ fn finish<F: Frame>(
     frame.write(MESSAGE + bootp::HLEN, hlen_hops)?;
     frame.write(MESSAGE + bootp::GIADDR, giaddr)?;
     datagram.write(frame, eth::HEADER_LEN)
-}
-
-/// Whether an address belongs to this machine, in the clients' VRF or in the servers'.
-#[inline(always)]
-fn is_ours<E: Env>(env: &E, packet: &Packet, interface: &Interface, address: [u8; 4]) -> bool {
-    let local = |vrf| env.address(AddressKey { vrf, address }).is_some_and(|found| found.local != 0);
-    address == interface.giaddr || local(packet.port.vrf) || local(interface.server_vrf)
 }

@@ -68,7 +68,9 @@ pub(crate) fn of_request<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) 
     let mut about = frame.read::<4>(at + bootp::CIADDR)?;
     if about == ipv4::UNSPECIFIED
         && let Some(requested) = frame.noted_option(option::REQUESTED)
-        && let Some([_, 4, a, b, c, d]) = frame.read::<6>(requested)
+        && let Some([_, len, a, b, c, d]) = frame.read::<6>(requested)
+        // Opaque: else the compiler compares before it knows that it has read, and the verifier sees it shift a pointer.
+        && frame.opaque(len as usize) == 4
     {
         about = [a, b, c, d];
     }

@@ -61,6 +61,12 @@ pub(crate) fn copy() {
     with(0, |counters| counters.copies += 1);
 }
 
+/// A copy was lost: nothing said any more which option 82 is right for its server.
+#[inline(always)]
+pub(crate) fn cut_lost() {
+    with(0, |counters| counters.cuts_lost += 1);
+}
+
 /// The daemon did not take a copy in time.
 #[inline(always)]
 pub(crate) fn punt_lost(interface: u32) {

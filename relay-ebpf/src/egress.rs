@@ -10,7 +10,7 @@ use aya_ebpf::{
 };
 use relay_common::{
     Token,
-    abi::{MAX_SERVERS, SERVED_SLOTS, Slot},
+    abi::{Cut, MAX_SERVERS, SERVED_SLOTS, Slot},
     address_copy, token_of,
 };
 
@@ -38,18 +38,27 @@ pub(crate) fn run(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn address(frame: &mut XdpFrame, token: Token, ifindex: u32) -> Option<()> {
     let slot = SLOTS.get(u32::from(token.slot))?;
-    let index = next_server(token, slot, ifindex)?;
+    let (index, cut) = next_server(token, slot, ifindex)?;
+    if cut.near != 0 && cut.make(frame).is_none() {
+        counters::cut_lost();
+        return None;
+    }
     let server = SERVERS.get(u32::from(token.slot) * MAX_SERVERS as u32 + index)?;
     address_copy(frame, server)
 }
 
-/// The first server behind this device that has not had a copy of the token, which it now has.
+/// The first server behind this device that has not had a copy of the token, which it now has; and how its copy is made shorter,
+/// if it is.
 #[inline(always)]
-fn next_server(token: Token, slot: &Slot, ifindex: u32) -> Option<u32> {
+fn next_server(token: Token, slot: &Slot, ifindex: u32) -> Option<(u32, Cut)> {
     let served = SERVED.get_ptr_mut(token.sequence & (SERVED_SLOTS - 1))?;
     // SAFETY: the set of this CPU, which nobody else writes while the program runs.
     let served = unsafe { &mut *served };
     if served.sequence != token.sequence {
+        if token.cut {
+            counters::cut_lost();
+            return None;
+        }
         served.sequence = token.sequence;
         served.mask = !token.servers;
     }
@@ -64,5 +73,9 @@ fn next_server(token: Token, slot: &Slot, ifindex: u32) -> Option<u32> {
     // The lowest bit.
     let next = left & left.wrapping_neg();
     served.mask |= next;
-    (next != 0).then(|| next.trailing_zeros())
+    if next == 0 {
+        return None;
+    }
+    let near = if token.cut { served.cut.near & next } else { 0 };
+    Some((next.trailing_zeros(), Cut { near, ..served.cut }))
 }

@@ -4,7 +4,7 @@ use relay_common::{
     Env, Route,
     abi::{
         Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Holder, HolderKey,
-        Interface, LeaseKey, Port, PortKey, Slot,
+        Interface, LeaseKey, MAX_SERVERS, Port, PortKey, Slot,
     },
 };
 
@@ -14,7 +14,7 @@ use crate::{
     loops,
     maps::{
         ACTIVE, ADDRESSES, AGENT_OWNERS, AGENTS, ATTEMPTS, BUCKETS, HOLDERS, INTERFACES, LEASES, PORTS,
-        SLOTS, UNTAGGED,
+        SERVERS, SLOTS, UNTAGGED,
     },
 };
 
@@ -140,6 +140,35 @@ impl Env for Maps {
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {
         let Some((slot, _)) = published(group) else { return 0 };
         loops::server_of(slot, u32::from_ne_bytes(address))
+    }
+
+    #[inline(always)]
+    fn serves(&self, group: u32, vrf: u32) -> bool {
+        let serves = loops::serves(group, vrf);
+        serves != 0
+    }
+
+    #[inline(always)]
+    fn is_ours(&self, vrf: u32, interface: u32, address: [u8; 4]) -> bool {
+        let ours = loops::is_ours(vrf, interface, u32::from_ne_bytes(address));
+        ours != 0
+    }
+
+    #[inline(always)]
+    fn is_local_to_servers(&self, group: u32, address: [u8; 4]) -> bool {
+        let Some((slot, state)) = published(group) else { return false };
+        let servers = state.ready | state.pending;
+        let mut found = 0;
+        for index in 0..MAX_SERVERS as u32 {
+            if servers >> index & 1 != 0
+                && let Some(server) = SERVERS.get(slot * MAX_SERVERS as u32 + index)
+                && self.address(AddressKey { vrf: server.vrf, address }).is_some_and(|known| known.local != 0)
+            {
+                found = 1;
+            }
+            found = forgotten(found);
+        }
+        found != 0
     }
 
     #[inline(always)]

@@ -12,7 +12,11 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use relay_common::{
-    Frame, Options, Reason, Seen, Sum, abi::Agent, agent, event, removal::Removal, wire::bootp::option,
+    Frame, Options, Reason, Seen, Sum,
+    abi::{Agent, Cut},
+    agent, event,
+    removal::Removal,
+    wire::bootp::option,
 };
 
 use crate::{
@@ -24,8 +28,10 @@ use crate::{
 #[unsafe(no_mangle)]
 static mut UNKNOWN_ZERO: usize = 0;
 
-/// As many as an option can have with code and length, and more.
-static ZEROS: [u8; 512] = [0; 512];
+/// As many as an option can have with code and length, and more. Memory that may be written: before it was marked otherwise,
+/// `bpf_xdp_store_bytes` asked for it, though it only reads.
+#[unsafe(no_mangle)]
+static mut ZEROS: [u8; 512] = [0; 512];
 
 /// The linear part of a packet.
 pub(crate) struct XdpFrame {
@@ -52,6 +58,39 @@ impl XdpFrame {
         // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
         let message = unsafe { (*notes).message };
         Some(Self { ctx, notes, message: message << MESSAGE_SHIFT })
+    }
+
+    /// A message begins in which no option 82 was inserted yet.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self) {
+        // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
+        unsafe { (*self.notes).cut.near = 0 };
+    }
+
+    /// What some servers get less of the option 82 that was inserted.
+    #[inline(always)]
+    pub(crate) fn cut(&self) -> Cut {
+        // SAFETY: as for `begin`.
+        unsafe { (*self.notes).cut }
+    }
+
+    /// The same for a record that is not aligned for the fields: in whole words, which the compiler does not make calls of.
+    #[inline(always)]
+    pub(crate) fn leave_cut(&self, record: *mut Cut) {
+        // SAFETY: as for `begin`.
+        let from: *const u32 = unsafe { &raw const (*self.notes).cut }.cast();
+        let to: *mut u32 = record.cast();
+        for word in 0..size_of::<Cut>() / size_of::<u32>() {
+            // SAFETY: as for `begin`, and the record is the caller's.
+            unsafe { to.add(word).write(from.add(word).read_volatile()) };
+        }
+    }
+
+    /// Bit i: server i is one of these.
+    #[inline(always)]
+    pub(crate) fn near(&self) -> u32 {
+        // SAFETY: as for `begin`.
+        forgotten(unsafe { (*self.notes).cut.near } as usize) as u32
     }
 
     /// A frame whose options nobody asks for.
@@ -234,7 +273,8 @@ impl Frame for XdpFrame {
 
     #[inline(always)]
     fn zero(&mut self, at: usize, len: usize) -> Option<()> {
-        self.store(at, &ZEROS, len)
+        // SAFETY: nobody writes the octets.
+        self.store(at, unsafe { &*(&raw const ZEROS) }, len)
     }
 
     #[inline(always)]

@@ -14,6 +14,7 @@ use crate::{
     env::{self, Maps},
     events,
     frame::XdpFrame,
+    loops,
     maps::{DEVICES, FANOUT, INTERFACES, SEQUENCE, SERVERS},
     punt,
 };
@@ -43,10 +44,11 @@ pub(crate) extern "C" fn relay(ctx: *mut xdp_md) -> u32 {
     let ctx = XdpContext::new(ctx);
     let ifindex = ctx.ingress_ifindex() as u32;
     let Some(mut frame) = XdpFrame::new(ctx) else { return XDP_PASS };
+    frame.begin();
     match relay_common::ingress(&mut frame, &Maps, ifindex) {
         Verdict::ToServers { interface, group, message, servers, remarks } => {
             counters::request(interface, message, remarks);
-            fan_out(&mut frame, interface, group, servers)
+            fan_out(frame.ctx().ctx, interface, group, servers)
         }
         Verdict::ToClient { interface, message } => {
             counters::reply(interface, message);
@@ -68,16 +70,26 @@ pub(crate) extern "C" fn relay(ctx: *mut xdp_md) -> u32 {
 }
 
 /// One copy for every server of `servers` with a next hop, the rest by way of the daemon. The group may have been
-/// republished since the rules looked at it; whatever is published now is a whole group too.
-#[inline(always)]
-fn fan_out(frame: &mut XdpFrame, interface: u32, group: u32, servers: u32) -> u32 {
+/// republished since the rules looked at it; whatever is published now is a whole group too. Verified once, like the loops:
+/// the rules come here by every way there is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn fan_out(ctx: *mut xdp_md, interface: u32, group: u32, servers: u32) -> u32 {
+    let Some(mut frame) = XdpFrame::new(XdpContext::new(ctx)) else { return XDP_DROP };
+    let frame = &mut frame;
     let Some((index, slot)) = env::published(group) else { return XDP_DROP };
     let pending = slot.pending & servers;
     if pending != 0 {
         punt::send(frame, interface, slot.group, pending);
     }
     let ready = slot.ready & servers;
+    // Servers whose copy is another one: it is made here, or the egress program is left what it has to know.
+    let near = frame.near() & ready;
     if ready & ready.wrapping_sub(1) == 0 {
+        if near != 0 && frame.cut().make(frame).is_none() {
+            counters::cut_lost();
+            return XDP_DROP;
+        }
         return to_one(frame, index, ready).unwrap_or(XDP_DROP);
     }
     let Some(last) = SEQUENCE.get_ptr_mut(0) else { return XDP_DROP };
@@ -86,7 +98,12 @@ fn fan_out(frame: &mut XdpFrame, interface: u32, group: u32, servers: u32) -> u3
         *last = (*last).wrapping_add(1);
         *last
     };
-    if mark_copies(frame, Token { sequence, servers: ready, slot: index as u16 }).is_none() {
+    if near != 0 && loops::leave_cut(sequence, ready) != 0 {
+        counters::cut_lost();
+        return XDP_DROP;
+    }
+    let token = Token { sequence, servers: ready, slot: index as u16, cut: near != 0 };
+    if mark_copies(frame, token).is_none() {
         return XDP_DROP;
     }
     match FANOUT.get(index) {

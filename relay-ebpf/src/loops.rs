@@ -6,16 +6,16 @@
 use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
 use relay_common::{
     Frame as _, Options, Reason, Sum,
-    abi::{AttemptKey, ClientKey, HolderKey, MAX_SERVERS},
-    affinity, agent, checksum,
+    abi::{AttemptKey, ClientKey, HolderKey, MAX_SERVERS, SERVED_SLOTS, Served},
+    affinity, agent, checksum, own,
     removal::{self, Removal},
     shift, smart,
 };
 
 use crate::{
-    env::Maps,
+    env::{Maps, published},
     frame::{XdpFrame, forgotten},
-    maps::{AGENTS, CLIENTS, SERVERS, SLOTS},
+    maps::{AGENTS, CLIENTS, NOTES, SERVED, SERVERS, SLOTS},
 };
 
 /// No result has all its bits set: sums are folded.
@@ -96,7 +96,25 @@ pub(crate) extern "C" fn write_agent(ctx: *mut xdp_md, at: u64, interface: u32, 
     if frame.store(at, &ours.octets, ours.len as usize + 1).is_none() {
         return FAILED;
     }
+    let Some(notes) = NOTES.get_ptr_mut(0) else { return FAILED };
+    // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
+    unsafe { (*notes).cut = ours.cut.at(frame.len().wrapping_sub(at)) };
     agent::finish(&mut frame, at, ours, unicast != 0).map_or(FAILED, |sum| sum.to_raw())
+}
+
+/// Leaves to the egress program how the copies of a request are made shorter for some servers; 0 when it is done. By then
+/// the notes may be those of another message.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn leave_cut(sequence: u32, servers: u32) -> u32 {
+    let (Some(notes), Some(served)) =
+        (NOTES.get_ptr_mut(0), SERVED.get_ptr_mut(sequence & (SERVED_SLOTS - 1)))
+    else {
+        return 1;
+    };
+    // SAFETY: both are this CPU's, and nobody else uses them while the program runs.
+    unsafe { *served = Served { sequence, mask: !servers, cut: (*notes).cut } };
+    0
 }
 
 /// The servers of a slot that do not want a message with these `secs` yet, as a mask.
@@ -129,6 +147,33 @@ pub(crate) extern "C" fn server_of(slot: u32, address: u32) -> u32 {
         found = forgotten(found);
     }
     found as u32
+}
+
+/// Whether a server of a group is in a VRF: 1, or 0.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn serves(group: u32, vrf: u32) -> u32 {
+    let Some((slot, state)) = published(group) else { return 0 };
+    // Behind the servers of the group is what another state has left.
+    let servers = state.ready | state.pending;
+    let mut found = 0;
+    for index in 0..MAX_SERVERS as u32 {
+        if servers >> index & 1 != 0
+            && let Some(server) = SERVERS.get(slot * MAX_SERVERS as u32 + index)
+            && server.vrf == vrf
+        {
+            found = 1;
+        }
+        found = forgotten(found);
+    }
+    found as u32
+}
+
+/// [`own::is_ours`] of an address in the order of the packet: 1, or 0.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn is_ours(vrf: u32, interface: u32, address: u32) -> u32 {
+    u32::from(own::is_ours(&Maps, vrf, interface, address.to_ne_bytes()))
 }
 
 /// The interface that a client of a realm was last heard on, 0 when it was not.

@@ -11,8 +11,9 @@ use aya_ebpf::{
 use relay_common::{
     Bucket, Options,
     abi::{
-        Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Counters, Holder,
-        HolderKey, Interface, Lease, LeaseKey, MAX_SERVERS, Port, PortKey, Punted, Served, Server, Slot,
+        Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Counters, Cut,
+        Holder, HolderKey, Interface, Lease, LeaseKey, MAX_SERVERS, Port, PortKey, Punted, Served, Server,
+        Slot,
     },
     event::Event,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Notes {
     pub(crate) client_id: u64,
     /// Hash of the last option 82 that it found.
     pub(crate) agent: u64,
+    /// What some servers get less of the option 82 that was inserted into the message in hand.
+    pub(crate) cut: Cut,
 }
 
 /// What the untagged frames of a device are to the relay, by its interface index.
@@ -56,7 +59,7 @@ pub(crate) static ACTIVE: Array<u32, 16> = Array::new();
 #[btf_map]
 pub(crate) static SLOTS: Array<Slot, 32> = Array::new();
 
-/// The servers of the slots. 20 octets each. Pinned.
+/// The servers of the slots. 24 octets each. Pinned.
 #[btf_map(name = "servers")]
 pub(crate) static SERVERS: Array<Server, 1024> = Array::new();
 
@@ -80,7 +83,7 @@ pub(crate) static AGENT_OWNERS: HashMap<AgentKey, AgentOwner, 256> = HashMap::ne
 #[btf_map]
 pub(crate) static NOTES: PerCpuArray<Notes, 1> = PerCpuArray::new();
 
-/// Counters by interface. 696 octets each and per CPU. Pinned.
+/// Counters by interface. 704 octets each and per CPU. Pinned.
 #[btf_map(name = "counters")]
 pub(crate) static COUNTERS: PerCpuArray<Counters, 64> = PerCpuArray::new();
 

@@ -25,6 +25,7 @@ pub(crate) fn send(frame: &XdpFrame, interface: u32, group: u32, servers: u32) {
         (*punted).servers = servers;
         (*punted).len = len as u32;
         (*punted).interface = interface;
+        frame.leave_cut(&raw mut (*punted).cut);
         let octets = core::ptr::addr_of_mut!((*punted).frame);
         bpf_xdp_load_bytes(frame.ctx().as_ptr().cast(), 0, octets.cast(), len as u32) == 0
     };

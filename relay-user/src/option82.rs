@@ -24,8 +24,19 @@ pub struct Encoded {
     flags_at: Option<usize>,
     circuit_id: Vec<u8>,
     vss: Vec<u8>,
+    /// Octets of virtual subnet selection at the end, sub-option 152 among them.
+    tail: usize,
     /// Octets of sub-option 152 at the end, as VSS-control.
     control: usize,
+}
+
+/// What a server gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// All of it: the server is not in the clients' VPN, or nobody knows.
+    Far,
+    /// All but virtual subnet selection.
+    Near,
 }
 
 impl Encoded {
@@ -37,6 +48,7 @@ impl Encoded {
             flags_at: None,
             circuit_id: option82.circuit_id.clone().unwrap_or_default(),
             vss,
+            tail: 0,
             control: 0,
         };
         if let Some(circuit_id) = &option82.circuit_id {
@@ -67,11 +79,13 @@ impl Encoded {
         }
         if !encoded.vss.is_empty() {
             let vss = encoded.vss.clone();
+            let before = encoded.value.len();
             encoded.push(agent::VSS, &vss);
             if option82.sends_control() {
                 encoded.push(agent::VSS_CONTROL, &[]);
                 encoded.control = 2;
             }
+            encoded.tail = encoded.value.len() - before;
         }
         encoded
     }
@@ -83,35 +97,55 @@ impl Encoded {
         self.value.extend_from_slice(value);
     }
 
-    /// What is inserted; `None` when there is nothing to say, or more than an option holds.
-    pub fn agent(&self) -> Option<Agent> {
+    /// What is inserted toward as many servers, of which bit i of `near` names those of [`Form::Near`]; `None` when there is
+    /// nothing to say, or more than an option holds.
+    pub fn agent(&self, near: u32, servers: usize) -> Option<Agent> {
+        if self.tail != 0 && near.count_ones() as usize == servers {
+            let value = self.of(Form::Near);
+            return Agent::new(value, self.flags_at).map(|agent| agent.answered_by(value));
+        }
         // Most requests are broadcast, and a server that knows of VPNs takes sub-option 152 out.
         let answer = self.value.get(..self.value.len() - self.control)?;
-        Agent::new(&self.value, self.flags_at).map(|agent| agent.answered_by(answer))
+        let agent = Agent::new(&self.value, self.flags_at)?.answered_by(answer);
+        Some(if self.tail == 0 || near == 0 { agent } else { agent.cut_for(near, self.tail) })
     }
 
-    /// Every form a server may send back, with what it says of the interface `index`.
-    pub fn owners(&self, index: u32, vrf: u32, giaddr: Ipv4Addr) -> Vec<(AgentKey, AgentOwner)> {
+    fn of(&self, form: Form) -> &[u8] {
+        let tail = if form == Form::Near { self.tail } else { 0 };
+        self.value.get(..self.value.len() - tail).unwrap_or_default()
+    }
+
+    /// Every way in which a server in the VRF of this routing table may send back what it got, with what that says of the
+    /// interface `index`.
+    pub fn owners(&self, index: u32, vrf: u32, form: Form, giaddr: Ipv4Addr) -> Vec<(AgentKey, AgentOwner)> {
         let entry = |hash, vss_ignored| {
             let key = AgentKey { hash, vrf, giaddr: giaddr.octets() };
             (key, AgentOwner { interface: index, vss_ignored })
         };
-        let mut owners = vec![entry(identity(&self.circuit_id, &self.vss), 0)];
-        let mut forms = vec![self.value.clone()];
+        let value = self.of(form);
+        if value.is_empty() {
+            return Vec::new();
+        }
+        let (vss, control) = match form {
+            Form::Far => (&self.vss[..], self.control),
+            Form::Near => (&[][..], 0),
+        };
+        let mut owners = vec![entry(identity(&self.circuit_id, vss), 0)];
+        let mut forms = vec![value.to_vec()];
         if let Some(at) = self.flags_at {
-            let mut unicast = self.value.clone();
+            let mut unicast = value.to_vec();
             if let Some(flags) = unicast.get_mut(at) {
                 *flags = agent::UNICAST;
             }
             forms.push(unicast);
         }
         for form in forms {
-            if self.control == 0 {
+            if control == 0 {
                 owners.push(entry(whole(&form), 0));
             } else {
                 // Sub-option 152 is the last, two octets: a server that looked at the VPN takes it out.
                 owners.push(entry(whole(&form), 1));
-                owners.push(entry(whole(&form[..form.len() - self.control]), 0));
+                owners.push(entry(whole(&form[..form.len() - control]), 0));
             }
         }
         owners
@@ -153,7 +187,7 @@ mod tests {
     }
 
     fn hex(encoded: &Encoded) -> String {
-        let agent = encoded.agent().expect("there is something to say");
+        let agent = encoded.agent(0, 1).expect("there is something to say");
         agent.octets[..usize::from(agent.len)].iter().map(|octet| format!("{octet:02x}")).collect()
     }
 
@@ -173,7 +207,11 @@ mod tests {
             "52210108657468302e3130300206020000000001\
              0504c00002010a01000b04c0000201"
         );
-        assert_eq!(encoded.owners(1, 0, ADDRESS).len(), 3, "by identity, by broadcast, by unicast");
+        assert_eq!(
+            encoded.owners(1, 0, Form::Far, ADDRESS).len(),
+            3,
+            "by identity, by broadcast, by unicast"
+        );
     }
 
     #[test]
@@ -187,7 +225,7 @@ mod tests {
     #[test]
     fn a_value_that_comes_back_with_152_is_known_as_one_whose_vpn_was_not_looked_at() {
         let encoded = Encoded::new(&ResolvedOption82 { vss: Some(Vss::Global), ..plain() }, ADDRESS);
-        let owners = encoded.owners(7, 3, ADDRESS);
+        let owners = encoded.owners(7, 3, Form::Far, ADDRESS);
         assert_eq!(owners.iter().filter(|(_, owner)| owner.vss_ignored != 0).count(), 1);
         assert_eq!(owners.len(), 3);
     }
@@ -206,14 +244,50 @@ mod tests {
         let expected = "52270108657468302e31303002060200000000010a01009604c00002019804c0000201970400726564";
         assert_eq!(hex(&encoded), expected);
         assert_eq!(option82.encoded_len(), 0x27);
-        let owners = encoded.owners(7, 3, ADDRESS);
+        let owners = encoded.owners(7, 3, Form::Far, ADDRESS);
         assert_eq!(owners.len(), 3);
         assert!(owners.iter().all(|(_, owner)| owner.vss_ignored == 0), "it comes back as it went");
+    }
+
+    fn with_vss(vss: Vss) -> Encoded {
+        Encoded::new(&ResolvedOption82 { vss: Some(vss), flags: true, ..plain() }, ADDRESS)
+    }
+
+    #[test]
+    fn servers_in_the_clients_vpn_get_all_but_virtual_subnet_selection() {
+        let encoded = with_vss(Vss::Name("red".into()));
+        let agent = encoded.agent(0b101, 3).expect("an option");
+        assert_eq!(agent.octets[..2], [82, 18 + 3 + 8]);
+        assert_eq!((agent.cut.near, agent.cut.kept, agent.cut.tail), (0b101, 2 + 18 + 3, 8));
+        assert_eq!(agent.answer, 0, "it depends on the server");
+        let near = encoded.owners(7, 3, Form::Near, ADDRESS);
+        assert_eq!(near.len(), 3, "by identity, by broadcast, by unicast");
+        assert!(near.iter().all(|(_, owner)| owner.vss_ignored == 0), "there is nothing to ignore");
+        let far = encoded.owners(7, 3, Form::Far, ADDRESS);
+        assert!(near.iter().all(|(key, _)| far.iter().all(|(other, _)| key != other)), "no form is both");
+    }
+
+    #[test]
+    fn a_group_that_is_all_in_the_clients_vpn_gets_the_one_form() {
+        let agent = with_vss(Vss::Global).agent(0b11, 2).expect("an option");
+        let plain = Encoded::new(&ResolvedOption82 { flags: true, ..plain() }, ADDRESS).agent(0, 2);
+        assert_eq!(Some(agent), plain);
+    }
+
+    #[test]
+    fn where_there_is_nothing_but_virtual_subnet_selection_near_servers_get_no_option() {
+        let nothing = ResolvedOption82 { circuit_id: None, remote_id: None, ..plain() };
+        let vss = ResolvedOption82 { vss: Some(Vss::Global), ..nothing };
+        let encoded = Encoded::new(&vss, ADDRESS);
+        assert_eq!(encoded.agent(0b1, 1), None);
+        let agent = encoded.agent(0b1, 2).expect("an option for the other");
+        assert_eq!((agent.cut.kept, agent.cut.tail), (0, 7));
+        assert_eq!(encoded.owners(7, 3, Form::Near, ADDRESS), []);
     }
 
     #[test]
     fn nothing_to_say_is_no_option() {
         let nothing = ResolvedOption82 { circuit_id: None, remote_id: None, ..plain() };
-        assert_eq!(Encoded::new(&nothing, ADDRESS).agent(), None);
+        assert_eq!(Encoded::new(&nothing, ADDRESS).agent(0, 1), None);
     }
 }

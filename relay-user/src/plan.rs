@@ -6,12 +6,16 @@
 pub mod blind;
 mod further;
 mod lookup;
+mod near;
 mod realm;
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use relay_common::{
-    abi::{Address, AddressKey, AgentKey, AgentOwner, Interface, Port, PortKey, flag},
+    abi::{Address, AddressKey, Interface, Port, PortKey, flag},
     wire::eth,
 };
 
@@ -19,14 +23,14 @@ use crate::{
     config::{
         ResolvedConfig, VlanTags,
         domain::{Affinity, Numbering, Policy, UdpChecksum},
-        resolved::{ResolvedInterface, ResolvedOption82, Vrf},
+        resolved::{ResolvedGroup, ResolvedInterface, ResolvedOption82, ResolvedServer},
     },
     hosts::{Device, Devices},
     nexthop::{HostView, NextHop, Resolution, Snapshot, Target},
-    option82::Encoded,
     tables::{GroupState, Hop, ServerState, Tables},
 };
 use lookup::Lookup;
+use near::{Near, vrf_of};
 use realm::Answered;
 
 /// A device the relay listens on.
@@ -71,10 +75,7 @@ pub fn targets(config: &ResolvedConfig) -> Vec<Target> {
         .groups
         .iter()
         .flat_map(|group| {
-            group.servers.iter().map(|server| Target {
-                vrf: group.vrf.as_ref().map(|vrf| vrf.name.clone()),
-                server: server.address,
-            })
+            group.servers.iter().map(|server| Target { vrf: server.vrf_name(), server: server.address })
         })
         .collect()
 }
@@ -85,27 +86,28 @@ pub fn make(config: &ResolvedConfig, machine: &Snapshot, redirects: &dyn Fn(u32)
     let lookup = Lookup::new(host, config.relay.xdp_mode);
     let mut plan = Plan::default();
     for group in &config.groups {
-        let vrf = group.vrf.as_ref().map(|vrf| vrf.name.clone());
         let servers = group
             .servers
             .iter()
             .map(|server| {
-                let target = Target { vrf: vrf.clone(), server: server.address };
+                let target = Target { vrf: server.vrf_name(), server: server.address };
                 let hop = machine.next_hops.get(&target).and_then(Resolution::next_hop);
                 ServerState {
                     address: server.address,
+                    vrf: server.table(),
                     min_secs: server.min_secs,
                     hop: hop.map(|hop| self::hop(hop, redirects)),
                 }
             })
             .collect();
-        plan.tables.groups.push(GroupState { vrf, servers });
+        plan.tables.groups.push(GroupState { servers });
     }
     upstream_ports(config, machine, &lookup, &mut plan);
+    let mut client_vrfs = Vec::new();
     for (index, interface) in (1u32..).zip(&config.interfaces) {
-        client_port(config, host, &lookup, redirects, index, interface, &mut plan);
+        client_vrfs.push(client_port(config, host, &lookup, redirects, index, interface, &mut plan));
     }
-    further::add(config, host, &mut plan);
+    further::add(config, host, &client_vrfs, &mut plan);
     addresses(config, host, &mut plan);
     plan
 }
@@ -143,6 +145,7 @@ fn upstream_ports(config: &ResolvedConfig, machine: &Snapshot, lookup: &Lookup<'
     }
 }
 
+/// Returns the routing table of the clients' VRF.
 fn client_port(
     config: &ResolvedConfig,
     host: &HostView,
@@ -151,28 +154,30 @@ fn client_port(
     index: u32,
     interface: &ResolvedInterface,
     plan: &mut Plan,
-) {
+) -> u32 {
     let relay = &config.relay;
     let group = config.groups.get(interface.group);
-    let server_vrf = table_of(group.and_then(|group| group.vrf.as_ref()));
-    let mut flags = 0;
+    let found = lookup.find(interface);
+    let placed = found.as_ref().ok();
+    let client_vrf = match placed {
+        Some(found) => vrf_of(host, found.holder.index),
+        None => interface.vrf.as_ref().map_or(0, |vrf| vrf.table),
+    };
+    let several = group.is_some_and(|group| group.tables().len() > 1);
+    let mut flags = if several { flag::SEVERAL_VRFS } else { 0 };
     if let Some(option82) = &interface.option82 {
         flags |= option82_flags(option82);
         if option82.server_id_override && group.is_some_and(|group| group.affinity == Affinity::Auto) {
             flags |= flag::AFFINITY;
         }
-        let encoded = Encoded::new(option82, interface.address);
-        if let Some(agent) = encoded.agent() {
+        let near = group.map(|group| Near::new(group, option82, client_vrf));
+        if near.is_some_and(|near| near.enter(&mut plan.tables, index, interface.address, interface.giaddr)) {
             flags |= flag::OPTION82;
-            plan.tables.agents.insert(index, agent);
-            own(&mut plan.tables, encoded.owners(index, server_vrf, interface.giaddr));
         }
     }
     if relay.udp_checksum == UdpChecksum::Always {
         flags |= flag::UDP_CHECKSUM;
     }
-    let found = lookup.find(interface);
-    let placed = found.as_ref().ok();
     let tags = placed.map_or(interface.vlan, |found| found.place.tags);
     if placed.is_some_and(|found| !redirects(found.out.index)) {
         flags |= flag::SLOW_REPLIES;
@@ -195,7 +200,7 @@ fn client_port(
         tries: 0,
         prefix: interface.prefix_len,
         flags,
-        server_vrf,
+        server_vrf: group.and_then(|group| group.servers.first()).map_or(0, ResolvedServer::table),
         realm: 0,
         first: index,
         next: 0,
@@ -204,7 +209,7 @@ fn client_port(
         Ok(found) => found,
         Err(why) => {
             plan.idle.insert(index, why);
-            return;
+            return client_vrf;
         }
     };
     let device = Device { ifindex: found.holder.index, up: found.holder.up };
@@ -213,8 +218,7 @@ fn client_port(
         for ifindex in lookup.shown(*port) {
             let key = PortKey { ifindex, outer: tags.outer.unwrap_or(0), inner: tags.inner.unwrap_or(0) };
             let upstream = plan.tables.ports.get(&key).map_or(0, |port| port.upstream);
-            let port =
-                Port { interface: index, vrf: vrf_of(host, found.holder.index), mac: found.mac, upstream };
+            let port = Port { interface: index, vrf: client_vrf, mac: found.mac, upstream };
             plan.tables.ports.insert(key, port);
         }
         let Some(link) = host.links.get(port) else { continue };
@@ -224,13 +228,7 @@ fn client_port(
             .clients = true;
     }
     plan.places.insert(index, Placed { ports: found.place.ports, tags });
-}
-
-/// What a server sends back that names no address is the configured interface's, which comes first.
-fn own(tables: &mut Tables, owners: Vec<(AgentKey, AgentOwner)>) {
-    for (key, owner) in owners {
-        tables.owners.entry(key).or_insert(owner);
-    }
+    client_vrf
 }
 
 fn option82_flags(option82: &ResolvedOption82) -> u32 {
@@ -251,46 +249,25 @@ fn addresses(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
     }
     for group in &config.groups {
         for server in &group.servers {
-            entry(table, table_of(group.vrf.as_ref()), server.address).server = 1;
+            entry(table, server.table(), server.address).server = 1;
         }
     }
+    let vrfs: Vec<BTreeSet<u32>> = config.groups.iter().map(ResolvedGroup::tables).collect();
     let mut answered = Answered::new();
-    for (index, interface) in (1u32..).zip(&config.interfaces) {
-        let vrf = table_of(config.groups.get(interface.group).and_then(|group| group.vrf.as_ref()));
-        // Plain BOOTP is relayed with the address, whatever giaddr says.
-        for address in [interface.giaddr, interface.address] {
-            let key = AddressKey { vrf, address: address.octets() };
-            answered.entry(key).or_default().insert(index);
+    let mut giaddrs = BTreeSet::new();
+    for (index, record) in (1u32..).zip(&plan.tables.interfaces) {
+        // Plain BOOTP is relayed with the address, whatever giaddr says; of several, with the first.
+        let bootp = (index as usize <= config.interfaces.len()).then_some(record.address);
+        for &vrf in vrfs.get(record.group as usize).into_iter().flatten() {
+            giaddrs.insert(AddressKey { vrf, address: record.giaddr });
+            for address in [Some(record.giaddr), bootp].into_iter().flatten() {
+                answered.entry(AddressKey { vrf, address }).or_default().insert(index);
+            }
         }
     }
-    for (index, record) in (1u32..).zip(&plan.tables.interfaces).skip(config.interfaces.len()) {
-        let key = AddressKey { vrf: record.server_vrf, address: record.giaddr };
-        answered.entry(key).or_default().insert(index);
-    }
-    let giaddrs = plan.tables.interfaces.iter();
-    let giaddrs =
-        giaddrs.map(|record| AddressKey { vrf: record.server_vrf, address: record.giaddr }).collect();
     realm::assign(&mut plan.tables, &answered, &giaddrs);
 }
 
 fn entry(table: &mut BTreeMap<AddressKey, Address>, vrf: u32, address: Ipv4Addr) -> &mut Address {
     table.entry(AddressKey { vrf, address: address.octets() }).or_default()
-}
-
-fn table_of(vrf: Option<&Vrf>) -> u32 {
-    vrf.map_or(0, |vrf| vrf.table)
-}
-
-/// The routing table of the VRF a device is in (itself or through a bridge or bond), 0 for the main table.
-fn vrf_of(host: &HostView, ifindex: u32) -> u32 {
-    let mut at = Some(ifindex);
-    // A device is at most a few levels below a VRF; the bound guards against a loop in a stale view.
-    for _ in 0..8 {
-        let Some(link) = at.and_then(|index| host.links.get(&index)) else { return 0 };
-        if let Some(table) = link.vrf_table {
-            return table;
-        }
-        at = link.master;
-    }
-    0
 }

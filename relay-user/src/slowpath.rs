@@ -12,6 +12,7 @@ mod state;
 mod worker;
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write as _},
     os::unix::net::UnixStream,
     sync::{Arc, mpsc},
@@ -37,15 +38,15 @@ pub struct SlowPath {
 }
 
 impl SlowPath {
-    /// Starts the thread in the network namespace of the calling one. `groups` are the VRF devices of the server
-    /// groups, in their order.
+    /// Starts the thread in the network namespace of the calling one. `vrfs` are those of the
+    /// servers, by routing table, with their devices.
     pub fn start(
         state: Arc<State>,
         memory: Memory,
-        groups: &[Option<String>],
+        vrfs: &BTreeMap<u32, Option<String>>,
         dscp: u8,
     ) -> Result<Self, SocketError> {
-        let relayer = Relayer::new(Arc::clone(&state), memory, groups, dscp)?;
+        let relayer = Relayer::new(Arc::clone(&state), memory, vrfs, dscp)?;
         let failed = |error| SocketError::system("slow path", "make a socket pair", error);
         let (waker, woken) = UnixStream::pair().map_err(failed)?;
         woken.set_nonblocking(true).map_err(failed)?;

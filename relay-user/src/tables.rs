@@ -33,6 +33,8 @@ pub struct Hop {
 pub struct ServerState {
     /// Its address.
     pub address: Ipv4Addr,
+    /// Routing table of the VRF it is reached through, 0 for the main table.
+    pub vrf: u32,
     /// Messages whose `secs` are fewer are not sent to it.
     pub min_secs: u16,
     /// Its next hop, unless that is not resolved.
@@ -49,8 +51,6 @@ impl ServerState {
 /// A server group as it now is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupState {
-    /// VRF device the servers are reached through.
-    pub vrf: Option<String>,
     /// Its servers, in the order of the configuration.
     pub servers: Vec<ServerState>,
 }
@@ -177,6 +177,17 @@ impl Env for HostEnv<'_> {
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {
         let group = self.tables.groups.get(group as usize);
         group.map_or(0, |group| group.mask(|server| server.address.octets() == address))
+    }
+
+    fn serves(&self, group: u32, vrf: u32) -> bool {
+        let group = self.tables.groups.get(group as usize);
+        group.is_some_and(|group| group.servers.iter().any(|server| server.vrf == vrf))
+    }
+
+    fn is_local_to_servers(&self, group: u32, address: [u8; 4]) -> bool {
+        let local = |vrf| self.address(AddressKey { vrf, address }).is_some_and(|found| found.local != 0);
+        let group = self.tables.groups.get(group as usize);
+        group.is_some_and(|group| group.servers.iter().any(|server| local(server.vrf)))
     }
 
     fn admit(&self, interface: u32, rate: u32) -> bool {

@@ -26,8 +26,7 @@ pub(crate) fn policy() -> Policy {
     let interface = Interface {
         vrf: 0,
         group: 1,
-        server_vrf: 0,
-        servers: vec![Server { address: ip(SERVER), min_secs: 0 }],
+        servers: vec![Server { address: ip(SERVER), vrf: 0, min_secs: 0 }],
         clients_max: 100_000,
         host_routes: false,
     };

@@ -30,10 +30,9 @@ impl Network {
         let interface = Interface {
             vrf: 0,
             group: 1,
-            server_vrf: 0,
             servers: configured
                 .iter()
-                .map(|&(server, min_secs)| Server { address: ip(server), min_secs })
+                .map(|&(server, min_secs)| Server { address: ip(server), vrf: 0, min_secs })
                 .collect(),
             clients_max: 1000,
             host_routes: false,

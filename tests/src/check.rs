@@ -86,7 +86,7 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
             if remarks != expected {
                 return difference("other remarks");
             }
-            let copies_now = maps.copies(group, servers, &outcome.frame);
+            let copies_now = maps.copies(group, servers, outcome);
             if copies_now != *copies {
                 return difference("other copies");
             }
@@ -162,6 +162,7 @@ pub fn oracle_and_rules() -> Result<usize, String> {
             let (decision, _) = oracle::decide(&world, case.spec.device, &case.spec.frame());
             let agreed = match (&case.expect, &decision) {
                 (Expect::Server(expected), Decision::Servers { copies, .. }) => same(&copies[0], expected),
+                (Expect::Copies(expected), Decision::Servers { copies, .. }) => all_same(copies, expected),
                 (Expect::Client(expected), Decision::Client { frame, .. }) => same(frame, expected),
                 (
                     Expect::Ignored(label)
@@ -182,8 +183,11 @@ pub fn oracle_and_rules() -> Result<usize, String> {
 fn meets(maps: &Maps, frame: &[u8], outcome: &Outcome, expect: &Expect) -> Result<(), String> {
     let (class, label) = match (expect, outcome.verdict) {
         (Expect::Server(expected), Verdict::ToServers { group, servers, .. }) => {
-            let copies = maps.copies(group, servers, &outcome.frame);
+            let copies = maps.copies(group, servers, outcome);
             return same(&copies[0], expected);
+        }
+        (Expect::Copies(expected), Verdict::ToServers { group, servers, .. }) => {
+            return all_same(&maps.copies(group, servers, outcome), expected);
         }
         (Expect::Client(expected), Verdict::ToClient { .. }) => return same(&outcome.frame, expected),
         (Expect::Ignored(label), _) => (Class::Ignored, *label),
@@ -198,6 +202,13 @@ fn meets(maps: &Maps, frame: &[u8], outcome: &Outcome, expect: &Expect) -> Resul
         }
         verdict => Err(format!("{verdict:?}, not {label} ({})", class.label())),
     }
+}
+
+fn all_same(left: &[Vec<u8>], right: &[Vec<u8>]) -> Result<(), String> {
+    if left.len() != right.len() {
+        return Err(format!("{} copies, not {}", left.len(), right.len()));
+    }
+    left.iter().zip(right).try_for_each(|(left, right)| same(left, right))
 }
 
 fn same(left: &[u8], right: &[u8]) -> Result<(), String> {

@@ -5,13 +5,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use relay_common::abi::{
-    Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Holder, HolderKey,
+    Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Cut, Holder, HolderKey,
     Interface, Port, PortKey, Server, flag,
 };
 use relay_common::agent::{identity, whole};
-use relay_common::{Bucket, Env, Route, Seen, SliceFrame, Verdict, address_copy, ingress};
+use relay_common::wire::bootp::option::AUTHENTICATION;
+use relay_common::{Bucket, Env, Frame as _, Route, Seen, SliceFrame, Verdict, address_copy, ingress};
 
-use crate::oracle::world::{Option82, Policy, World};
+use crate::oracle::world::{self, Option82, Policy, World};
 
 /// The tables of a world.
 #[derive(Default)]
@@ -62,10 +63,11 @@ impl Maps {
         }
         for group in &world.groups {
             for server in &group.servers {
-                maps.known(group.vrf, server.address).server = 1;
+                maps.known(server.vrf, server.address).server = 1;
             }
             let servers = group.servers.iter().map(|server| Server {
                 address: server.address,
+                vrf: server.vrf,
                 ifindex: server.device,
                 next_mac: server.next_mac,
                 port_mac: server.port_mac,
@@ -76,9 +78,12 @@ impl Maps {
             maps.ways.push((mtu, group.servers.iter().map(|server| server.min_secs).collect()));
         }
         for (number, interface) in (1..).zip(&world.interfaces) {
-            let vrf = world.server_vrf(interface);
+            let vrfs = world.server_vrfs(interface);
             if let Some(option82) = &interface.option82 {
-                maps.option82(option82, number, vrf, interface.giaddr);
+                for &vrf in &vrfs {
+                    maps.comes_back(interface, number, vrf);
+                }
+                maps.option82(world, option82, interface, number);
             }
             let bit = |on: bool, bit: u32| if on { bit } else { 0 };
             maps.interfaces.push(Interface {
@@ -100,8 +105,9 @@ impl Maps {
                 flags: interface.option82.as_ref().map_or(0, flags)
                     | bit(interface.affinity, flag::AFFINITY)
                     | bit(interface.always_checksum, flag::UDP_CHECKSUM)
-                    | bit(interface.slow_replies, flag::SLOW_REPLIES),
-                server_vrf: vrf,
+                    | bit(interface.slow_replies, flag::SLOW_REPLIES)
+                    | bit(vrfs.len() > 1, flag::SEVERAL_VRFS),
+                server_vrf: world.groups[interface.group].servers[0].vrf,
                 max_message: interface.max_message,
                 realm: 0,
                 first: world.first(number as usize) as u32,
@@ -151,29 +157,43 @@ impl Maps {
         }
     }
 
-    /// What the interface inserts, and every form in which it comes back: with either flags, and with or without 152.
-    fn option82(&mut self, option82: &Option82, number: u32, vrf: u32, giaddr: [u8; 4]) {
-        let asks = !option82.cisco && option82.value.ends_with(&[152, 0]);
-        let answer = &option82.value[..option82.value.len() - if asks { 2 } else { 0 }];
-        let agent = Agent::new(&option82.value, option82.flags_at).expect("the world's options fit");
-        let agent = agent.answered_by(answer);
+    /// What the interface inserts.
+    fn option82(&mut self, world: &World, option82: &Option82, interface: &world::Interface, number: u32) {
+        let servers = &world.groups[interface.group].servers;
+        let near = servers.iter().enumerate().filter(|(_, server)| interface.is_near(server.vrf));
+        let near = near.fold(0u32, |mask, (index, _)| mask | 1 << index);
+        let all_near = near.count_ones() as usize == servers.len();
+        let value = if all_near { interface.agent_in(interface.vrf, false) } else { option82.value.clone() };
+        let Some(agent) = Agent::new(&value, option82.flags_at) else { return };
+        let asks = !option82.cisco && value.ends_with(&[152, 0]);
+        let mut agent = agent.answered_by(&value[..value.len() - if asks { 2 } else { 0 }]);
+        if near != 0 && !all_near {
+            agent = agent.cut_for(near, value.len() - interface.agent_in(interface.vrf, false).len());
+        }
         self.agents.insert(number, agent);
+    }
+
+    /// Every form in which it comes back from a VRF: with either flags, and with or without 152.
+    fn comes_back(&mut self, interface: &world::Interface, number: u32, vrf: u32) {
+        let cisco = interface.option82.as_ref().is_some_and(|option82| option82.cisco);
+        if interface.agent_in(vrf, false).is_empty() {
+            return;
+        }
+        let giaddr = interface.giaddr;
         let mut own = |hash, vss_ignored| {
             let owner = AgentOwner { interface: number, vss_ignored };
             self.owners.entry(AgentKey { hash, vrf, giaddr }).or_insert(owner);
         };
-        for flags in [0, 0x80] {
-            let mut value = option82.value.clone();
-            if let Some(at) = option82.flags_at {
-                value[at] = flags;
-            }
-            let control = !option82.cisco && value.ends_with(&[152, 0]);
+        for unicast in [false, true] {
+            let value = interface.agent_in(vrf, unicast);
+            let control = !cisco && value.ends_with(&[152, 0]);
             own(whole(&value), u32::from(control));
             if control {
                 own(whole(&value[..value.len() - 2]), 0);
             }
         }
-        let (mut circuit_id, mut vss, mut rest) = (&[][..], &[][..], &option82.value[..]);
+        let value = interface.agent_in(vrf, false);
+        let (mut circuit_id, mut vss, mut rest) = (&[][..], &[][..], &value[..]);
         while let [code, len, behind @ ..] = rest {
             let (value, behind) = behind.split_at(usize::from(*len));
             match code {
@@ -191,15 +211,10 @@ impl Maps {
     }
 
     /// The frames that leave toward those servers of a group that bit i of `servers` names.
-    pub fn copies(&self, group: u32, servers: u32, frame: &[u8]) -> Vec<Vec<u8>> {
-        let copy = |(_, server): (usize, &Server)| {
-            let mut octets = frame.to_vec();
-            let len = octets.len();
-            address_copy(&mut SliceFrame::new(&mut octets, 0, len), server);
-            octets
-        };
+    pub fn copies(&self, group: u32, servers: u32, outcome: &Outcome) -> Vec<Vec<u8>> {
         let all = self.groups[group as usize].iter().enumerate();
-        all.filter(|(index, _)| servers & 1 << index != 0).map(copy).collect()
+        let wanted = all.filter(|(index, _)| servers & 1 << index != 0);
+        wanted.map(|(index, server)| outcome.copy(index, server)).collect()
     }
 }
 
@@ -297,6 +312,15 @@ impl Env for Maps {
         found.map_or(0, |index| 1 << index)
     }
 
+    fn serves(&self, group: u32, vrf: u32) -> bool {
+        self.groups[group as usize].iter().any(|server| server.vrf == vrf)
+    }
+
+    fn is_local_to_servers(&self, group: u32, address: [u8; 4]) -> bool {
+        let local = |vrf| self.address(AddressKey { vrf, address }).is_some_and(|found| found.local != 0);
+        self.groups[group as usize].iter().any(|server| local(server.vrf))
+    }
+
     fn admit(&self, interface: u32, rate: u32) -> bool {
         self.buckets.borrow_mut().entry(interface).or_default().admit(self.now.get(), rate)
     }
@@ -309,6 +333,25 @@ pub struct Outcome {
     pub frame: Vec<u8>,
     /// What the client table is told of.
     pub seen: Option<Seen>,
+    /// What some servers get less of.
+    pub cut: Cut,
+    /// That is taken out, because the message is authenticated.
+    pub taken_out: bool,
+}
+
+impl Outcome {
+    /// The copy for a server, which is that of this number in its group.
+    pub fn copy(&self, number: usize, server: &Server) -> Vec<u8> {
+        let mut octets = self.frame.clone();
+        let len = octets.len();
+        let mut frame = SliceFrame::new(&mut octets, 0, len);
+        address_copy(&mut frame, server).expect("a frame has headers");
+        if self.cut.near & 1 << number != 0 {
+            let made = if self.taken_out { self.cut.take_out(&mut frame) } else { self.cut.make(&mut frame) };
+            made.expect("option 82 is where it was written");
+        }
+        frame.octets().to_vec()
+    }
 }
 
 /// Room behind a frame, as much as the slow path gives.
@@ -326,5 +369,11 @@ pub fn run_with_room<E: Env>(env: &E, frame: &[u8], device: u32, head: usize, ta
     buffer[head..end].copy_from_slice(frame);
     let mut slice = SliceFrame::new(&mut buffer, head, end);
     let verdict = ingress(&mut slice, env, device);
-    Outcome { verdict, frame: slice.octets().to_vec(), seen: slice.seen().copied() }
+    Outcome {
+        verdict,
+        frame: slice.octets().to_vec(),
+        seen: slice.seen().copied(),
+        cut: slice.cut(),
+        taken_out: slice.noted_option(AUTHENTICATION).is_some(),
+    }
 }

@@ -10,18 +10,22 @@
 pub mod compare;
 pub mod report;
 
+use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::io::ErrorKind;
 use std::process::id;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use aya::maps::{MapData, RingBuf};
+use aya::maps::{MapData, MapError, RingBuf};
 use aya::programs::{TestRun, TestRunOptions};
+use bytemuck::Pod;
 use relay_common::Reason;
-use relay_common::abi::{Counters, PUNT_FRAME};
+use relay_common::abi::{Counters, Cut, Punted};
 use relay_common::event::Event;
-use relay_user::fastpath::{EventRings, Object, Sizes};
+use relay_user::fastpath::{Abi, EventRings, Object, Sizes};
 use relay_user::leases::Leases;
-use relay_user::memory::Memory;
+use relay_user::memory::{Memory, Remembered};
 use relay_user::tables::{GroupState, Hop, ServerState, Tables};
 
 use crate::host::Maps;
@@ -37,12 +41,12 @@ pub const SHORTEST: usize = 14;
 pub fn tables(world: &World) -> Tables {
     let maps = Maps::new(world);
     let groups = world.groups.iter().map(|group| GroupState {
-        vrf: (group.vrf != 0).then(|| format!("vrf{}", group.vrf)),
         servers: group
             .servers
             .iter()
             .map(|server| ServerState {
                 address: server.address.into(),
+                vrf: server.vrf,
                 min_secs: server.min_secs,
                 hop: (server.device != 0).then_some(Hop {
                     ifindex: server.device,
@@ -76,6 +80,30 @@ pub fn remember(maps: &Maps, memory: &Memory) {
     for (&key, &holder) in &maps.holders {
         memory.holders.set(key, holder);
     }
+}
+
+/// Takes out of what the kernel remembers what one frame has put there: what the host has put beside what a world knows.
+pub fn forget(kernel: &Memory, host: &Memory, maps: &Maps) -> Result<()> {
+    removed(&kernel.clients, &host.clients, &maps.clients)?;
+    removed(&kernel.attempts, &host.attempts, &maps.attempts)?;
+    removed(&kernel.holders, &host.holders, &maps.holders)
+}
+
+fn removed<K: Pod + Eq + Hash + Ord, V: Pod>(
+    kernel: &Remembered<K, V>,
+    host: &Remembered<K, V>,
+    known: &BTreeMap<K, V>,
+) -> Result<()> {
+    let (Remembered::Kernel(kernel), Remembered::Here(host)) = (kernel, host) else { return Ok(()) };
+    for key in host.borrow().keys().filter(|key| !known.contains_key(key)) {
+        match kernel.borrow_mut().remove(&Abi(*key)) {
+            // The slow path's frames are remembered by the host alone.
+            Ok(()) | Err(MapError::KeyNotFound) => {}
+            Err(MapError::SyscallError(call)) if call.io_error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// A namespace with the devices of every world, which device maps want to see.
@@ -118,6 +146,7 @@ pub enum Counter {
     Reply(usize),
     Reason(Reason),
     Copies,
+    CutsLost,
     PuntsLost,
     LeftOut,
     SwappedSecs,
@@ -130,6 +159,8 @@ pub struct Punt {
     pub group: u32,
     pub servers: u32,
     pub interface: u32,
+    /// What some of these servers get less of.
+    pub cut: Cut,
     pub frame: Vec<u8>,
 }
 
@@ -226,6 +257,7 @@ impl Kernel {
             let reasons = reasons.zip(Reason::ALL.iter().copied().map(Counter::Reason));
             let rest = [
                 ((&now.copies, before.copies), Counter::Copies),
+                ((&now.cuts_lost, before.cuts_lost), Counter::CutsLost),
                 ((&now.punts_lost, before.punts_lost), Counter::PuntsLost),
                 ((&now.option82_left_out, before.option82_left_out), Counter::LeftOut),
                 ((&now.swapped_secs, before.swapped_secs), Counter::SwappedSecs),
@@ -254,14 +286,10 @@ impl Kernel {
     fn punts(&mut self) -> Result<Vec<Punt>> {
         let mut punts = Vec::new();
         while let Some(record) = self.punted.next() {
-            let word = |at: usize| -> Result<u32> {
-                let octets = record.get(at..at + 4).context("a short record of a punted copy")?;
-                Ok(u32::from_ne_bytes(octets.try_into()?))
-            };
-            let len = word(8)? as usize;
-            ensure!(record.len() == 16 + PUNT_FRAME && len <= PUNT_FRAME, "a punted copy of {len} octets");
-            let frame = record[16..16 + len].to_vec();
-            punts.push(Punt { group: word(0)?, servers: word(4)?, interface: word(12)?, frame });
+            let punted: Punted = bytemuck::try_pod_read_unaligned(&record).ok().context("a punted record")?;
+            let Punted { group, servers, len, interface, cut, frame } = punted;
+            let frame = frame.get(..len as usize).context("a punted copy is too long")?.to_vec();
+            punts.push(Punt { group, servers, interface, cut, frame });
         }
         Ok(punts)
     }

@@ -12,13 +12,14 @@ pub mod request;
 pub mod size;
 pub mod smart;
 pub mod untouched;
+pub mod vrfs;
 
 use std::net::Ipv4Addr;
 
 use crate::generate::Spec;
 use crate::generate::spec::Checksum;
 use crate::lab::build::{BOOTREPLY, BOOTREQUEST, Bootp, Datagram};
-use crate::oracle::world::{S0, World, mac};
+use crate::oracle::world::{S0, Server, World, mac};
 
 /// The client in all cases.
 pub const CLIENT: [u8; 6] = [0x02, 0, 0, 0xcc, 0, 1];
@@ -32,6 +33,8 @@ pub const OTHER_RELAY: [u8; 4] = [10, 200, 9, 1];
 pub enum Expect {
     /// Relayed; this is the copy for the first server.
     Server(Vec<u8>),
+    /// Relayed; these are the copies for all servers that get one.
+    Copies(Vec<Vec<u8>>),
     /// Relayed to the client as this frame.
     Client(Vec<u8>),
     /// Not DHCP.
@@ -95,6 +98,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases.extend(delivery::cases(world));
     cases.extend(refused::cases(world));
     cases.extend(untouched::cases(world));
+    cases.extend(vrfs::cases(world));
     cases
 }
 
@@ -195,15 +199,15 @@ fn relayed(world: &World, name: &'static str, number: usize, message: Vec<u8>) -
 }
 
 /// The same with another message, whose hops and giaddr are the client's still.
-fn relayed_as(
-    world: &World,
-    name: &'static str,
-    number: usize,
-    message: Vec<u8>,
-    mut payload: Vec<u8>,
-) -> Case {
+fn relayed_as(world: &World, name: &'static str, number: usize, message: Vec<u8>, payload: Vec<u8>) -> Case {
+    let server = &world.groups[world.interfaces[number - 1].group].servers[0];
+    let spec = from_client(world, number, message);
+    Case { name, spec, expect: Expect::Server(copy_for(world, number, server, payload)), slow: None }
+}
+
+/// The copy for a server of a message whose hops and giaddr are the client's still.
+fn copy_for(world: &World, number: usize, server: &Server, mut payload: Vec<u8>) -> Vec<u8> {
     let interface = &world.interfaces[number - 1];
-    let server = &world.groups[interface.group].servers[0];
     payload[3] += 1;
     if payload[24..28] == [0; 4] {
         payload[24..28].copy_from_slice(&interface.giaddr);
@@ -220,8 +224,7 @@ fn relayed_as(
         tos: interface.tos,
         payload,
     };
-    let spec = from_client(world, number, message);
-    Case { name, spec, expect: Expect::Server(copy.frame()), slow: None }
+    copy.frame()
 }
 
 /// The reply as the client gets it: this message, to these addresses.

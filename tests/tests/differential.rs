@@ -46,10 +46,14 @@ impl Pair {
     }
 
     fn host(&self, frame: &[u8], device: u32) -> Outcome {
-        let buckets = RefCell::new(BTreeMap::new());
         let memory = Memory::without_leases();
         kernel::remember(&self.maps, &memory);
-        let env = HostEnv::new(&self.tables, &buckets, &memory, self.start);
+        self.host_with(frame, device, &memory)
+    }
+
+    fn host_with(&self, frame: &[u8], device: u32, memory: &Memory) -> Outcome {
+        let buckets = RefCell::new(BTreeMap::new());
+        let env = HostEnv::new(&self.tables, &buckets, memory, self.start);
         host::run(&env, frame, device)
     }
 
@@ -58,7 +62,11 @@ impl Pair {
         // What the last frame has changed.
         kernel::remember(&self.maps, &self.kernel.memory);
         let kernel = self.kernel.run(frame, device).expect("the kernel runs the program");
-        let host = self.host(frame, device);
+        let memory = Memory::without_leases();
+        kernel::remember(&self.maps, &memory);
+        let host = self.host_with(frame, device, &memory);
+        kernel::forget(&self.kernel.memory, &memory, &self.maps)
+            .expect("the maps of the kernel can be changed");
         compare(&self.tables, frame, &kernel, &host)
             .unwrap_or_else(|why| panic!("{}", report(&origin(), device, frame, &kernel, &host, &why)))
     }

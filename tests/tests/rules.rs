@@ -60,7 +60,7 @@ fn every_case_comes_out_in_the_kernel_as_on_the_host_or_is_left_to_the_slow_path
 fn expected(did: Did, case: &rules::Case) -> Result<(), String> {
     let right = match (case.slow, &case.expect) {
         (Some(reason), _) => did.label() == format!("slow path: {reason}"),
-        (None, Expect::Server(_)) => did == Did::ToServers,
+        (None, Expect::Server(_) | Expect::Copies(_)) => did == Did::ToServers,
         (None, Expect::Client(_)) => did == Did::ToClient,
         (None, Expect::Ignored(_)) => did == Did::Ignored,
         (None, Expect::Passed(reason)) => did.label() == format!("passed: {reason}"),

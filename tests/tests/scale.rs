@@ -167,6 +167,7 @@ fn each_of_64_vrfs_with_the_same_addresses_is_served_by_its_own_server() {
         let len = octets.len();
         let copy = NextHop {
             address: SERVER.octets(),
+            vrf: 0,
             ifindex: hop.ifindex,
             next_mac: hop.next_mac,
             port_mac: hop.port_mac,

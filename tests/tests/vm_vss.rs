@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a helper of a test fails the test")]
 
+#[path = "vm_vss/near.rs"]
+mod near;
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

@@ -132,7 +132,10 @@ fn client<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet) -> Result<u32, 
     let has_giaddr = |found: &Interface| {
         found.giaddr == packet.destination || plain && found.address == packet.destination
     };
-    let fits = |found: &Interface| found.server_vrf == packet.port.vrf && has_giaddr(found);
+    // A realm may have interfaces in it whose servers are in other VRFs.
+    let is_served =
+        |found: &Interface| found.server_vrf == packet.port.vrf || env.serves(found.group, packet.port.vrf);
+    let fits = |found: &Interface| has_giaddr(found) && is_served(found);
     let heard = env.client(key).filter(|&index| env.interface(index).is_some_and(fits));
     heard.ok_or(Reason::AmbiguousGiaddr)
 }

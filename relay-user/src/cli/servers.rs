@@ -41,8 +41,8 @@ fn answers(groups: &[GroupWatch]) -> Table<9> {
         ("HALF WITHIN", Align::Right),
         ("99 % WITHIN", Align::Right),
     ]);
-    for GroupWatch { name, vrf, servers, .. } in groups {
-        for ServerWatch { address, min_secs: _, clients, offers, acks, naks, latencies } in servers {
+    for GroupWatch { name, servers, .. } in groups {
+        for ServerWatch { address, vrf, min_secs: _, clients, offers, acks, naks, latencies } in servers {
             table.row([
                 name.clone(),
                 vrf.clone().unwrap_or_default(),

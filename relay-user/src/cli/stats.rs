@@ -14,8 +14,17 @@ use super::table::{Align, Table};
 
 /// The text of `stats`.
 pub(super) fn render(stats: &Stats) -> String {
-    let Stats { interfaces, unattributed, copies, send_errors, receive_drops, punts, punts_lost, clients } =
-        stats;
+    let Stats {
+        interfaces,
+        unattributed,
+        copies,
+        send_errors,
+        receive_drops,
+        punts,
+        punts_lost,
+        cuts_lost,
+        clients,
+    } = stats;
     let mut text = section("Relayed", &relayed(interfaces), "Nothing was relayed yet.");
     text.push('\n');
     text.push_str(&section(
@@ -31,6 +40,9 @@ pub(super) fn render(stats: &Stats) -> String {
         text,
         "Requests left to the daemon because a server has no resolved next hop: {punts}, lost: {punts_lost}"
     );
+    if *cuts_lost != 0 {
+        let _ = writeln!(text, "Copies lost for want of the option 82 of their server: {cuts_lost}");
+    }
     let _ =
         writeln!(text, "Slow path: {send_errors} send errors, {receive_drops} frames lost before reading");
     text.push('\n');

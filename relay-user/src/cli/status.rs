@@ -78,8 +78,8 @@ fn interface_table(interfaces: &[InterfaceStatus]) -> String {
 fn server_table(groups: &[GroupStatus]) -> String {
     let columns = ["SERVER GROUP", "VRF", "SERVER", "PATH", "PORT", "GATEWAY", "MAC", "NOTE"];
     let mut table = Table::new(columns.map(|heading| (heading, Align::Left)));
-    for GroupStatus { name, vrf, servers } in groups {
-        for ServerStatus { address, path, device, gateway, mac, reason } in servers {
+    for GroupStatus { name, vrf: _, servers } in groups {
+        for ServerStatus { address, vrf, path, device, gateway, mac, reason } in servers {
             table.row([
                 name.clone(),
                 vrf.clone().unwrap_or_default(),

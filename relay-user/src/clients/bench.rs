@@ -57,10 +57,9 @@ pub fn policy(clients: u32) -> Policy {
     let interface = Interface {
         vrf: 0,
         group: 1,
-        server_vrf: 0,
         servers: SERVERS
             .iter()
-            .map(|server| Server { address: Ipv4Addr::from(*server), min_secs: 0 })
+            .map(|server| Server { address: Ipv4Addr::from(*server), vrf: 0, min_secs: 0 })
             .collect(),
         clients_max: clients,
         host_routes: true,

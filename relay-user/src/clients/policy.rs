@@ -7,6 +7,8 @@ use std::{net::Ipv4Addr, time::Duration};
 pub struct Server {
     /// Its address.
     pub address: Ipv4Addr,
+    /// Routing table of the VRF that it is in, 0 for the main table.
+    pub vrf: u32,
     /// It gets requests only from this value of `secs` on.
     pub min_secs: u16,
 }
@@ -18,8 +20,6 @@ pub struct Interface {
     pub vrf: u32,
     /// Index of its server group.
     pub group: u32,
-    /// Routing table of the VRF that the servers are in.
-    pub server_vrf: u32,
     /// The servers.
     pub servers: Vec<Server>,
     /// Clients in the table at most.
@@ -63,5 +63,15 @@ impl Interface {
     /// Whether a configured server has this address.
     pub fn has_server(&self, address: Ipv4Addr) -> bool {
         self.servers.iter().any(|server| server.address == address)
+    }
+
+    /// The configured server that has this address in this VRF, by its place in the group.
+    pub fn server_in(&self, vrf: u32, address: Ipv4Addr) -> Option<usize> {
+        self.servers.iter().position(|server| server.vrf == vrf && server.address == address)
+    }
+
+    /// Whether a configured server is in this VRF.
+    pub fn is_served_from(&self, vrf: u32) -> bool {
+        self.servers.iter().any(|server| server.vrf == vrf)
     }
 }

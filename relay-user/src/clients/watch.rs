@@ -104,11 +104,8 @@ impl Watch {
         let Some(interface) = self.policy.interface(event.interface) else {
             return self.passed(event, server, at);
         };
-        if event.vrf != interface.server_vrf {
-            return;
-        }
-        let position = interface.servers.iter().position(|known| known.address == server);
-        let Some(number) = position.and_then(|position| u8::try_from(position).ok()) else { return };
+        let number = interface.server_in(event.vrf, server).and_then(|number| u8::try_from(number).ok());
+        let Some(number) = number else { return };
         let group = interface.group;
         let name = self.name(event);
         let Some(episode) = self.followed.get_mut(name) else { return };
@@ -131,8 +128,7 @@ impl Watch {
 
     /// The answer to a renewal that only passes: the interface is not known, the server is.
     fn passed(&mut self, event: &Event, server: Ipv4Addr, at: BootTime) {
-        let is_its =
-            |interface: &&Interface| interface.server_vrf == event.vrf && interface.has_server(server);
+        let is_its = |interface: &&Interface| interface.server_in(event.vrf, server).is_some();
         let Some(interface) = self.policy.interfaces.iter().flatten().find(is_its) else { return };
         let counts = self.servers.entry((interface.group, server)).or_default().now(at);
         counts.passed(event.message == NAK);

@@ -4,6 +4,7 @@
 //! (addresses left out, interface indexes) is added by [`Config::resolve`].
 
 use std::{
+    collections::BTreeSet,
     fmt,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -218,7 +219,7 @@ impl Default for Relay {
 pub struct ServerGroup {
     /// Unique.
     pub name: String,
-    /// VRF device the servers are reached through; `None`: the main table.
+    /// VRF device that servers are reached through which name none; `None`: the main table.
     pub vrf: Option<String>,
     /// Whether messages about a lease go to its server alone.
     pub affinity: Affinity,
@@ -226,11 +227,25 @@ pub struct ServerGroup {
     pub servers: Vec<Server>,
 }
 
+impl ServerGroup {
+    /// The VRF device that a server of the group is reached through; `None`: the main table.
+    pub fn vrf_of<'a>(&'a self, server: &'a Server) -> Option<&'a str> {
+        server.vrf.as_deref().or(self.vrf.as_deref())
+    }
+
+    /// The VRF devices of its servers, each once.
+    pub fn server_vrfs(&self) -> BTreeSet<Option<&str>> {
+        self.servers.iter().map(|server| self.vrf_of(server)).collect()
+    }
+}
+
 /// One server of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Server {
     /// Where requests are sent, and the only address replies are taken from.
     pub address: Ipv4Addr,
+    /// VRF device it is reached through; `None`: that of its group.
+    pub vrf: Option<String>,
     /// Messages whose `secs` field is lower are not sent to this server. Seconds.
     pub min_secs: u16,
 }

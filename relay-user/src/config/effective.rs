@@ -72,14 +72,15 @@ fn server_group(group: ServerGroup) -> file::ServerGroup {
 }
 
 fn server(server: Server) -> file::TextOr<file::Server> {
-    let Server { address, min_secs } = server;
-    match min_secs {
-        0 => file::TextOr::Text(address.to_string()),
-        secs => file::TextOr::Table(file::Server {
-            address: Some(address.to_string()),
-            min_secs: Some(secs.into()),
-        }),
+    let Server { address, vrf, min_secs } = server;
+    if vrf.is_none() && min_secs == 0 {
+        return file::TextOr::Text(address.to_string());
     }
+    file::TextOr::Table(file::Server {
+        address: Some(address.to_string()),
+        vrf,
+        min_secs: Some(min_secs.into()),
+    })
 }
 
 fn client_interface(interface: Interface, group_names: &[String]) -> file::Interface {

@@ -60,6 +60,7 @@ pub(super) struct ServerGroup {
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) address: Option<String>,
+    pub(super) vrf: Option<String>,
     pub(super) min_secs: Option<i64>,
 }
 

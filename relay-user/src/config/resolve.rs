@@ -9,10 +9,10 @@ mod smart;
 use std::collections::HashMap;
 
 use super::{
-    domain::{Config, Interface},
+    domain::{Config, Interface, Vss},
     error::{ConfigError, Report},
     host::{Device, Machine},
-    resolved::{ResolvedConfig, ResolvedGroup, ResolvedInterface, ResolvedUpstream, Vrf},
+    resolved::{ResolvedConfig, ResolvedGroup, ResolvedInterface, ResolvedServer, ResolvedUpstream, Vrf},
     suggest::did_you_mean,
     validate::check_told_apart,
 };
@@ -56,36 +56,38 @@ impl Config {
 
     fn resolve_groups(&self, machine: &Machine, report: &mut Report<'_>) -> Vec<ResolvedGroup> {
         let resolved = self.groups.iter().enumerate().map(|(index, group)| {
-            let vrf = group.vrf.as_deref().and_then(|name| {
+            let key = format!("server_group[{index}]");
+            let mut found = |key: &str, name: &str| {
                 let vrf = machine.device(name).and_then(vrf);
                 if vrf.is_none() {
-                    report.error(
-                        &format!("server_group[{index}].vrf"),
-                        no_vrf(name, machine),
-                        vrf_remedy(name, machine),
-                    );
+                    report.error(&format!("{key}.vrf"), no_vrf(name, machine), vrf_remedy(name, machine));
                 }
                 vrf
-            });
+            };
+            let vrf = group.vrf.as_deref().and_then(|name| found(&key, name));
+            let mut servers = Vec::new();
+            for (place, server) in group.servers.iter().enumerate() {
+                let own = server.vrf.as_deref().map(|name| found(&format!("{key}.servers[{place}]"), name));
+                servers.push(ResolvedServer {
+                    address: server.address,
+                    vrf: own.unwrap_or_else(|| vrf.clone()),
+                    min_secs: server.min_secs,
+                });
+            }
             for (place, server) in group.servers.iter().enumerate() {
                 // In another VRF the same address is another host.
                 let ours = machine.devices_with(server.address).find(|device| {
-                    machine.vrf_of(device).map(|vrf| vrf.name.as_str()) == group.vrf.as_deref()
+                    machine.vrf_of(device).map(|vrf| vrf.name.as_str()) == group.vrf_of(server)
                 });
                 if let Some(device) = ours {
                     report.error(
-                        &format!("server_group[{index}].servers[{place}]"),
+                        &format!("{key}.servers[{place}]"),
                         format!("the server {} is this machine itself (\"{}\")", server.address, device.name),
                         "write the address of the DHCP server",
                     );
                 }
             }
-            ResolvedGroup {
-                name: group.name.clone(),
-                vrf,
-                affinity: group.affinity,
-                servers: group.servers.clone(),
-            }
+            ResolvedGroup { name: group.name.clone(), vrf, affinity: group.affinity, servers }
         });
         resolved.collect()
     }
@@ -112,26 +114,33 @@ impl Config {
             .filter_map(|(index, found)| found.as_ref().map(|found| (index, found)));
         for (index, found) in there {
             let Some(group) = self.groups.get(found.group) else { continue };
-            let place = (&group.vrf, found.giaddr);
-            let first = *giaddrs.entry(place).or_insert(index);
-            let told_apart = |index: usize| -> (usize, &Interface) { (index, &self.interfaces[index]) };
-            if first != index && !check_told_apart(told_apart(first), told_apart(index), found.giaddr, report)
-            {
-                continue;
-            }
-            let option82 = found.option82.as_ref();
-            let circuit = option82.and_then(|option82| option82.circuit_id.as_ref());
-            let same =
-                *circuits.entry((place, circuit, option82.and_then(|o| o.vss.as_ref()))).or_insert(index);
-            if same != index {
-                report.error(
-                    &format!("interface[{index}].option82.circuit_id"),
-                    format!(
-                        "interface[{same}] has the giaddr {} and the same circuit-id too: a reply could not be told apart",
-                        found.giaddr
-                    ),
-                    "make them differ, for example with \"{name}.{vlan}\"",
-                );
+            for vrf in group.server_vrfs() {
+                let place = (vrf, found.giaddr);
+                let first = *giaddrs.entry(place).or_insert(index);
+                let told_apart = |index: usize| -> (usize, &Interface) { (index, &self.interfaces[index]) };
+                if first != index
+                    && !check_told_apart(told_apart(first), told_apart(index), found.giaddr, report)
+                {
+                    break;
+                }
+                let option82 = found.option82.as_ref();
+                let circuit = option82.and_then(|option82| option82.circuit_id.as_ref());
+                // What a server in the clients' own VRF sends back has none.
+                let own = found.vrf.as_ref().map(|own| own.name.as_str());
+                let is_near = |vss: &&Vss| vrf == own && (vrf.is_some() || **vss == Vss::Global);
+                let vss = option82.and_then(|option82| option82.vss.as_ref()).filter(|vss| !is_near(vss));
+                let same = *circuits.entry((place, circuit, vss)).or_insert(index);
+                if same != index {
+                    report.error(
+                        &format!("interface[{index}].option82.circuit_id"),
+                        format!(
+                            "interface[{same}] has the giaddr {} and the same circuit-id too: a reply could not be told apart",
+                            found.giaddr
+                        ),
+                        "make them differ, for example with \"{name}.{vlan}\"",
+                    );
+                    break;
+                }
             }
         }
     }

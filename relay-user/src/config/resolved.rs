@@ -3,10 +3,13 @@
 //! What [`Config::resolve`] gives: device indexes, addresses that were left to the machine, and the
 //! texts of option 82 as bytes.
 
-use std::net::Ipv4Addr;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use super::{
-    domain::{Affinity, Config, Numbering, Policy, Relay, Server, VlanTags, Vss},
+    domain::{Affinity, Config, Numbering, Policy, Relay, VlanTags, Vss},
     error::Problem,
 };
 
@@ -32,12 +35,50 @@ pub struct ResolvedConfig {
 pub struct ResolvedGroup {
     /// Unique.
     pub name: String,
-    /// `None`: the main table.
+    /// Of the servers that name none; `None`: the main table.
     pub vrf: Option<Vrf>,
     /// Whether messages about a lease go to its server alone.
     pub affinity: Affinity,
     /// 1 to 32, each address once.
-    pub servers: Vec<Server>,
+    pub servers: Vec<ResolvedServer>,
+}
+
+impl ResolvedGroup {
+    /// The routing tables of its servers' VRFs, each once; 0 is the main one.
+    pub fn tables(&self) -> BTreeSet<u32> {
+        self.servers.iter().map(ResolvedServer::table).collect()
+    }
+}
+
+/// A server and where it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedServer {
+    /// Where requests are sent, and the only address replies are taken from.
+    pub address: Ipv4Addr,
+    /// Its own VRF, or that of its group; `None`: the main table.
+    pub vrf: Option<Vrf>,
+    /// Messages whose `secs` field is lower are not sent to it. Seconds.
+    pub min_secs: u16,
+}
+
+impl ResolvedServer {
+    /// The routing table of its VRF, 0 for the main one.
+    pub fn table(&self) -> u32 {
+        self.vrf.as_ref().map_or(0, |vrf| vrf.table)
+    }
+
+    /// The device of its VRF.
+    pub fn vrf_name(&self) -> Option<String> {
+        self.vrf.as_ref().map(|vrf| vrf.name.clone())
+    }
+}
+
+impl ResolvedConfig {
+    /// The VRFs of all servers: the routing table, 0 for the main one, and the device.
+    pub fn server_vrfs(&self) -> BTreeMap<u32, Option<String>> {
+        let servers = self.groups.iter().flat_map(|group| &group.servers);
+        servers.map(|server| (server.table(), server.vrf_name())).collect()
+    }
 }
 
 /// A VRF device.

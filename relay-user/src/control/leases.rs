@@ -120,7 +120,7 @@ pub struct Servers {
 pub struct GroupWatch {
     /// Its name.
     pub name: String,
-    /// The VRF of its servers.
+    /// The VRF of its servers that have none of their own; `None`: the main table.
     pub vrf: Option<String>,
     /// DISCOVERs by `secs`: 0 to 9, and 10 for everything above.
     pub discovers: Vec<u32>,
@@ -135,6 +135,8 @@ pub struct GroupWatch {
 pub struct ServerWatch {
     /// Its address.
     pub address: Ipv4Addr,
+    /// The VRF it is reached through; `None`: the main table.
+    pub vrf: Option<String>,
     /// From which `secs` on it is asked.
     pub min_secs: u16,
     /// Clients it has offered an address.

@@ -138,7 +138,7 @@ impl fmt::Display for TakenUp {
 pub struct GroupStatus {
     /// Its name.
     pub name: String,
-    /// The VRF its servers are reached through; `None`: the main table.
+    /// The VRF of its servers that have none of their own; `None`: the main table.
     pub vrf: Option<String>,
     /// Its servers, in the order of the configuration.
     pub servers: Vec<ServerStatus>,
@@ -149,6 +149,8 @@ pub struct GroupStatus {
 pub struct ServerStatus {
     /// Its address.
     pub address: Ipv4Addr,
+    /// The VRF it is reached through; `None`: the main table.
+    pub vrf: Option<String>,
     /// Which path its copies take.
     pub path: ServerPath,
     /// The device they leave by.
@@ -200,6 +202,9 @@ pub struct Stats {
     pub punts: u64,
     /// Those of them that were lost because the daemon did not keep up.
     pub punts_lost: u64,
+    /// Copies that were lost because it was not known any more which option 82 is right for their server.
+    #[serde(default)]
+    pub cuts_lost: u64,
     /// The client table.
     #[serde(default)]
     pub clients: ClientStats,

@@ -120,6 +120,7 @@ impl Answers {
             receive_drops: self.state.receive_drops.load(Ordering::Relaxed),
             punts: self.state.punts.load(Ordering::Relaxed),
             punts_lost,
+            cuts_lost: nobody.fast.cuts_lost + nobody.slow.cuts_lost,
             clients: ClientStats {
                 events_lost: clients.events_lost + nobody.fast.events_lost,
                 discovers_lost: clients.discovers_lost + nobody.fast.discovers_lost,
@@ -255,20 +256,26 @@ fn groups(config: &ResolvedConfig, plan: &Plan, machine: &Snapshot, is_fast: boo
         .zip(&plan.tables.groups)
         .map(|(group, state)| GroupStatus {
             name: group.name.clone(),
-            vrf: state.vrf.clone(),
+            vrf: group.vrf.as_ref().map(|vrf| vrf.name.clone()),
             servers: state
                 .servers
                 .iter()
-                .map(|server| {
-                    let target = Target { vrf: state.vrf.clone(), server: server.address };
-                    server_status(server, machine.next_hops.get(&target), is_fast)
+                .zip(&group.servers)
+                .map(|(server, configured)| {
+                    let target = Target { vrf: configured.vrf_name(), server: server.address };
+                    server_status(server, machine.next_hops.get(&target), is_fast, target.vrf)
                 })
                 .collect(),
         })
         .collect()
 }
 
-fn server_status(server: &ServerState, resolution: Option<&Resolution>, is_fast: bool) -> ServerStatus {
+fn server_status(
+    server: &ServerState,
+    resolution: Option<&Resolution>,
+    is_fast: bool,
+    vrf: Option<String>,
+) -> ServerStatus {
     let hop = resolution.and_then(Resolution::next_hop);
     let (path, reason) = match resolution {
         Some(Resolution::Resolved(hop)) => match server.hop {
@@ -281,6 +288,7 @@ fn server_status(server: &ServerState, resolution: Option<&Resolution>, is_fast:
     };
     ServerStatus {
         address: server.address,
+        vrf,
         path,
         device: hop.map(|hop| hop.device.clone()),
         gateway: hop.and_then(|hop| match hop.gateway {

@@ -74,8 +74,6 @@ impl Paths {
             },
         };
         let state = Arc::new(State::default());
-        let groups: Vec<_> =
-            config.groups.iter().map(|group| group.vrf.as_ref().map(|vrf| vrf.name.clone())).collect();
         let leases = Arc::new(match fast.as_mut().and_then(|fast| fast.object.take_leases()) {
             Some(map) => Leases::in_kernel(map),
             None if asks_for_leases(&config) => Leases::in_memory(),
@@ -83,7 +81,7 @@ impl Paths {
         });
         let maps = fast.as_mut().and_then(|fast| fast.object.take_memory());
         let memory = Memory::new(maps, Arc::clone(&leases));
-        let slow = SlowPath::start(Arc::clone(&state), memory, &groups, config.relay.dscp)?;
+        let slow = SlowPath::start(Arc::clone(&state), memory, &config.server_vrfs(), config.relay.dscp)?;
         let mut paths = Self {
             config,
             state,
@@ -327,14 +325,21 @@ fn sizes(config: &ResolvedConfig, keys: usize) -> Sizes {
     let further =
         |interface: &ResolvedInterface| interface.smart_relay.as_ref().map_or(0, |smart| smart.further.len());
     let interfaces = (config.interfaces.len() + config.interfaces.iter().map(further).sum::<usize>()) as u32;
+    // Replies come from each VRF that servers are in.
+    let vrfs = |interface: &ResolvedInterface| {
+        config.groups.get(interface.group).map_or(1, |group| group.tables().len())
+    };
+    let answered =
+        config.interfaces.iter().map(|interface| (1 + further(interface)) * vrfs(interface)).sum::<usize>()
+            as u32;
     let servers: usize = config.groups.iter().map(|group| group.servers.len()).sum();
     Sizes {
         interfaces,
         groups: config.groups.len() as u32,
         ports: 2 * (interfaces + servers as u32 + config.upstreams.len() as u32).max(keys as u32) + 64,
-        addresses: 4 * (interfaces + servers as u32) + 4096,
+        addresses: 4 * (answered + servers as u32) + 4096,
         // Its identity, and its value with either flag, with and without sub-option 152.
-        owners: 5 * interfaces,
+        owners: 5 * answered,
         leases: config
             .interfaces
             .iter()

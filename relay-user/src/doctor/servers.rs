@@ -29,15 +29,15 @@ pub(super) fn judge(look: &Look, ports: &[PortReport]) -> Vec<ServerReport> {
     let groups = look.config.groups.iter().zip(&look.plan.tables.groups);
     groups
         .flat_map(|(group, state)| {
-            state.servers.iter().map(|server| {
-                let target = Target { vrf: state.vrf.clone(), server: server.address };
+            state.servers.iter().zip(&group.servers).map(|(server, configured)| {
+                let target = Target { vrf: configured.vrf_name(), server: server.address };
                 let resolution = look.machine_view.next_hops.get(&target);
                 let device = resolution.and_then(Resolution::device);
                 let mut findings: Vec<Finding> = finding(look, server, resolution).into_iter().collect();
                 findings.extend(device.and_then(|device| unheard(device, ports)));
                 ServerReport {
                     group: group.name.clone(),
-                    vrf: state.vrf.clone(),
+                    vrf: target.vrf,
                     address: server.address,
                     device: device.map(str::to_owned),
                     findings,

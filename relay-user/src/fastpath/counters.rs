@@ -33,6 +33,7 @@ pub fn add(mut sum: Counters, more: &Counters) -> Counters {
         *total += value;
     }
     sum.copies += more.copies;
+    sum.cuts_lost += more.cuts_lost;
     sum.punts_lost += more.punts_lost;
     sum.option82_left_out += more.option82_left_out;
     sum.swapped_secs += more.swapped_secs;

@@ -112,6 +112,7 @@ impl Object {
             }
             let value = Server {
                 address: server.address.octets(),
+                vrf: server.vrf,
                 ifindex: server.fast_hop().map_or(0, |hop| hop.ifindex),
                 next_mac: server.fast_hop().map_or([0; 6], |hop| hop.next_mac),
                 port_mac: server.fast_hop().map_or([0; 6], |hop| hop.port_mac),

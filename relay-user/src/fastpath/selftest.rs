@@ -90,8 +90,9 @@ fn tables(lab: &Lab) -> Tables {
         mtu: 1500,
         redirect: true,
     };
-    let servers = SERVERS.map(|address| ServerState { address, min_secs: 0, hop: Some(hop) }).to_vec();
-    tables.groups.push(GroupState { vrf: None, servers });
+    let servers =
+        SERVERS.map(|address| ServerState { address, vrf: 0, min_secs: 0, hop: Some(hop) }).to_vec();
+    tables.groups.push(GroupState { servers });
     tables.interfaces.push(Interface {
         ifindex: lab.client.near,
         address: RELAY,

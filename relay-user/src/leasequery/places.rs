@@ -121,12 +121,11 @@ pub fn places(config: &ResolvedConfig, plan: &Plan, host: &HostView) -> Places {
             addresses.iter().map(|address| Subnet::of(address.address, address.prefix_len)).collect();
         subnets.sort_unstable();
         subnets.dedup();
-        let server_vrf = group.vrf.as_ref().map_or(0, |vrf| vrf.table);
         let vrf = vrfs.get(&index).copied().unwrap_or(0);
         let place = Place {
             interface: index,
             vrf,
-            servers: group.servers.iter().map(|server| (server_vrf, server.address)).collect(),
+            servers: group.servers.iter().map(|server| (server.table(), server.address)).collect(),
             giaddr: interface.giaddr,
             subnets,
             own: addresses.iter().map(|address| address.address).collect(),

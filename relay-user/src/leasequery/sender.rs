@@ -1,10 +1,7 @@
 //! The sockets that queries leave by: one for each VRF that servers are in, from port 67, as RFC 4388 has it. What comes back is
 //! for the slow path, whose packet sockets hear of every reply.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    time::Instant,
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use super::Query;
 use crate::{
@@ -36,15 +33,9 @@ impl Sender {
     pub fn open(config: &ResolvedConfig) -> Result<Self, SocketError> {
         let dscp = config.relay.dscp;
         let mut sockets = BTreeMap::new();
-        for group in &config.groups {
-            let (vrf, table) = match &group.vrf {
-                Some(vrf) => (Some(vrf.name.clone()), vrf.table),
-                None => (None, 0),
-            };
-            if let Entry::Vacant(place) = sockets.entry(table) {
-                let socket = Some(ServerSocket::open(vrf.as_deref(), dscp)?);
-                place.insert(Way { vrf, socket });
-            }
+        for (table, vrf) in config.server_vrfs() {
+            let socket = Some(ServerSocket::open(vrf.as_deref(), dscp)?);
+            sockets.insert(table, Way { vrf, socket });
         }
         Ok(Self { dscp, sockets, complaints: Quota::default() })
     }

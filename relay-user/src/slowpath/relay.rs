@@ -9,12 +9,12 @@ use std::{
 };
 
 use relay_common::{
-    Bucket, Class, Reason, Seen, SliceFrame, Verdict,
-    abi::{Punted, message_slot},
+    Bucket, Class, Frame as _, Reason, Seen, SliceFrame, Verdict,
+    abi::{Cut, Punted, message_slot},
     address_copy,
     event::{Event, path},
     ingress, remark,
-    wire::{eth, ipv4, udp},
+    wire::{bootp::option, eth, ipv4, udp},
 };
 
 use super::{State, held::Held, record, state::View};
@@ -35,8 +35,8 @@ const TAIL_ROOM: usize = 512;
 pub struct Relayer {
     state: Arc<State>,
     sender: FrameSender,
-    /// One for each VRF that servers are in.
-    server_sockets: BTreeMap<Option<String>, ServerSocket>,
+    /// One for each VRF that servers are in, by its routing table.
+    server_sockets: BTreeMap<u32, ServerSocket>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
     memory: Memory,
     start: Instant,
@@ -51,14 +51,12 @@ impl Relayer {
     pub(super) fn new(
         state: Arc<State>,
         memory: Memory,
-        groups: &[Option<String>],
+        vrfs: &BTreeMap<u32, Option<String>>,
         dscp: u8,
     ) -> Result<Self, SocketError> {
         let mut server_sockets = BTreeMap::new();
-        for vrf in groups {
-            if !server_sockets.contains_key(vrf) {
-                server_sockets.insert(vrf.clone(), ServerSocket::open(vrf.as_deref(), dscp)?);
-            }
+        for (table, vrf) in vrfs {
+            server_sockets.insert(*table, ServerSocket::open(vrf.as_deref(), dscp)?);
         }
         Ok(Self {
             state,
@@ -113,7 +111,11 @@ impl Relayer {
                     c.swapped_secs += u64::from(remarks & remark::SWAPPED_SECS != 0);
                     c.to_holder += u64::from(remarks & remark::TO_HOLDER != 0);
                 });
-                self.copies(view, group, servers, frame.octets());
+                let shorter = Shorter {
+                    cut: frame.cut(),
+                    taken_out: frame.noted_option(option::AUTHENTICATION).is_some(),
+                };
+                self.copies(view, group, servers, &shorter, frame.octets());
             }
             Verdict::ToClient { interface, message } => {
                 self.state.count(interface, |c| c.replies[message_slot(message)] += 1);
@@ -133,22 +135,34 @@ impl Relayer {
         };
         let len = (record.len as usize).min(record.frame.len());
         self.state.punts.fetch_add(u64::from(record.servers.count_ones()), Ordering::Relaxed);
-        self.copies(view, record.group, record.servers, &record.frame[..len]);
+        // The fast path inserts nothing into what is authenticated.
+        let shorter = Shorter { cut: record.cut, taken_out: false };
+        self.copies(view, record.group, record.servers, &shorter, &record.frame[..len]);
     }
 
     /// One copy for each server of `servers`.
-    fn copies(&mut self, view: &View, group: u32, servers: u32, rewritten: &[u8]) {
+    fn copies(&mut self, view: &View, group: u32, servers: u32, shorter: &Shorter, rewritten: &[u8]) {
         let Some(state) = view.tables.groups.get(group as usize) else { return };
         for (index, server) in state.servers.iter().enumerate() {
-            if servers & 1 << index != 0 {
-                self.copy(view, group, rewritten, server);
+            let bit = 1 << index;
+            if servers & bit == 0 {
+                continue;
+            }
+            if shorter.cut.near & bit == 0 {
+                self.copy(rewritten, server);
+                continue;
+            }
+            match shorter.of(rewritten) {
+                Some(octets) => self.copy(&octets, server),
+                // A server that gets another's option takes the client for one of another VPN.
+                None => self.state.count(0, |c| c.cuts_lost += 1),
             }
         }
     }
 
     /// The copy for one server: a complete frame if its next hop is known and the frame fits, else a datagram that the
     /// kernel routes, resolves and fragments.
-    fn copy(&mut self, view: &View, group: u32, rewritten: &[u8], server: &ServerState) {
+    fn copy(&mut self, rewritten: &[u8], server: &ServerState) {
         self.state.count(0, |c| c.copies += 1);
         if let Some(hop) = server.hop.filter(|hop| rewritten.len() - eth::HEADER_LEN <= usize::from(hop.mtu))
         {
@@ -156,6 +170,7 @@ impl Relayer {
             let end = octets.len();
             let addressed = relay_common::abi::Server {
                 address: server.address.octets(),
+                vrf: server.vrf,
                 ifindex: hop.ifindex,
                 next_mac: hop.next_mac,
                 port_mac: hop.port_mac,
@@ -171,8 +186,7 @@ impl Relayer {
         else {
             return;
         };
-        let vrf = view.tables.groups.get(group as usize).and_then(|group| group.vrf.clone());
-        let Some(socket) = self.server_sockets.get(&vrf) else { return };
+        let Some(socket) = self.server_sockets.get(&server.vrf) else { return };
         if let Err(error) = socket.send(Ipv4Addr::from(*source), server.address, message) {
             self.state.send_failed(1);
             self.complain(format!("server {}", server.address), &error);
@@ -228,6 +242,25 @@ impl Relayer {
         {
             tracing::warn!(reason = reason.label(), ifindex, suppressed, "dropped: {}", reason.meaning());
         }
+    }
+}
+
+/// What the copies for servers in the clients' VRF have less of.
+struct Shorter {
+    cut: Cut,
+    /// Everything else in the message has to stay as it is, its length too.
+    taken_out: bool,
+}
+
+impl Shorter {
+    fn of(&self, rewritten: &[u8]) -> Option<Vec<u8>> {
+        let mut octets = rewritten.to_vec();
+        let end = octets.len();
+        let mut frame = SliceFrame::new(&mut octets, 0, end);
+        if self.taken_out { self.cut.take_out(&mut frame) } else { self.cut.make(&mut frame) }?;
+        let len = frame.range().end;
+        octets.truncate(len);
+        Some(octets)
     }
 }
 

@@ -87,6 +87,7 @@ pub fn servers(view: &View<'_>, config: &ResolvedConfig) -> Servers {
                         let counts = view.watch.server(index, server.address, view.now);
                         ServerWatch {
                             address: server.address,
+                            vrf: server.vrf_name(),
                             min_secs: server.min_secs,
                             clients: counts.clients,
                             offers: counts.offers.to_vec(),

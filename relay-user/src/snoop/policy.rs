@@ -82,11 +82,14 @@ pub fn policy(config: &ResolvedConfig, plan: &Plan) -> Policy {
         Some(Interface {
             vrf: vrfs.get(&index).copied().unwrap_or(configured),
             group: interface.group as u32,
-            server_vrf: group.vrf.as_ref().map_or(0, |vrf| vrf.table),
             servers: group
                 .servers
                 .iter()
-                .map(|server| Server { address: server.address, min_secs: server.min_secs })
+                .map(|server| Server {
+                    address: server.address,
+                    vrf: server.table(),
+                    min_secs: server.min_secs,
+                })
                 .collect(),
             clients_max: interface.clients_max,
             host_routes: interface.host_routes,

@@ -41,6 +41,7 @@ pub(crate) fn answers() -> Answers {
 pub(crate) fn status() -> Status {
     let server = |last: u8, path| ServerStatus {
         address: [10, 0, 41, last].into(),
+        vrf: None,
         path,
         device: None,
         gateway: None,
@@ -163,6 +164,7 @@ pub(crate) fn stats() -> Stats {
         receive_drops: 2,
         punts: 5,
         punts_lost: 0,
+        cuts_lost: 0,
         clients: ClientStats {
             clients: 12,
             bound: 10,
@@ -241,6 +243,7 @@ pub(crate) fn leases() -> Leases {
 pub(crate) fn servers() -> Servers {
     let server = |last: u8, offers: u32| ServerWatch {
         address: [10, 0, 41, last].into(),
+        vrf: None,
         min_secs: 0,
         clients: offers,
         offers: vec![offers, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],

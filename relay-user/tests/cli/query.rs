@@ -163,6 +163,7 @@ fn a_daemon_that_has_done_nothing_yet_says_so() {
         receive_drops: 0,
         punts: 0,
         punts_lost: 0,
+        cuts_lost: 0,
         clients: ClientStats::default(),
     };
     let _daemon = Daemon::new(&place.socket(), Answers { stats, ..answers() });

@@ -211,9 +211,11 @@ impl Model {
                 event.interface == name.0
             };
             let source = Ipv4Addr::from(event.source);
-            let server = interface.servers.iter().any(|server| server.address == source)
-                || entry.held.as_ref().is_some_and(|held| held.server_id == source);
-            if !port || event.vrf != interface.server_vrf || !server {
+            let vrf = interface.servers.iter().any(|server| server.vrf == event.vrf);
+            let server =
+                interface.servers.iter().any(|server| (server.vrf, server.address) == (event.vrf, source))
+                    || entry.held.as_ref().is_some_and(|held| held.server_id == source);
+            if !port || !vrf || !server {
                 doubtful = true;
             } else if event.message == 2 || entry.phase == Phase::Request {
                 meant.push(name.clone());

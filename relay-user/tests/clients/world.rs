@@ -32,10 +32,9 @@ pub(crate) fn policy(clients_max: u32) -> Policy {
     let interface = |vrf, server_vrf, servers: &[&str], host_routes| Interface {
         vrf,
         group: server_vrf,
-        server_vrf,
         servers: servers
             .iter()
-            .map(|server| Server { address: super::event::ip(server), min_secs: 0 })
+            .map(|server| Server { address: super::event::ip(server), vrf: server_vrf, min_secs: 0 })
             .collect(),
         clients_max,
         host_routes,

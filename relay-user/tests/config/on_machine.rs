@@ -9,7 +9,7 @@ use relay_user::config::{
     resolved::{ResolvedInterface, ResolvedOption82, SmartRelay, Vrf},
 };
 
-use crate::{FILE, FULL, GOOD, device, good, machine, says, with};
+use crate::{FILE, FULL, GOOD, device, good, machine, read, says, with};
 
 #[test]
 fn what_is_left_to_the_machine_is_filled_in() {
@@ -246,6 +246,10 @@ fn each_fault_against_the_machine_is_said_with_line_key_and_remedy() {
             "3: server_group[0].vrf: \"eth0\" is a device, but not a VRF; VRFs here: mgmt",
         ),
         (
+            GOOD.replace("\"10.0.41.10\"", "{ address = \"10.0.41.10\", vrf = \"mgnt\" }"),
+            "3: server_group[0].servers[0].vrf: there is no VRF \"mgnt\" on this machine; did you mean \"mgmt\"? VRFs here: mgmt",
+        ),
+        (
             with("[[upstream]]\nname = \"eth9\""),
             "2: upstream[0].name: there is no device \"eth9\" on this machine; did you mean \"eth0\"? devices here: lo, eth0, \
              eth1, eth2, eth1.100, eth1.100.7, mgmt",
@@ -282,6 +286,56 @@ fn an_address_is_another_one_in_another_vrf() {
     let mgmt = GOOD.replace("10.0.41.10", "10.0.41.2").replace("servers", "vrf = \"mgmt\"\nservers");
     assert!(good(&mgmt).resolve(&machine()).is_err());
     assert!(good(&mgmt.replace("vrf = \"mgmt\"\n", "")).resolve(&machine()).is_ok());
+}
+
+#[test]
+fn each_server_of_a_group_is_held_against_its_own_vrf() {
+    let servers = |list: &str| GOOD.replace("[\"10.0.41.10\"]", list);
+    let two = servers("[\"10.0.41.10\", { address = \"10.0.41.11\", vrf = \"mgmt\" }]")
+        + "giaddr = \"10.255.0.1\"\n[interface.option82]\n";
+    let resolved = good(&two).resolve(&machine()).unwrap_or_else(|error| panic!("{error}"));
+    let mgmt = Vrf { name: "mgmt".into(), ifindex: 9, table: 1009 };
+    let vrfs: Vec<_> = resolved.groups[0].servers.iter().map(|server| server.vrf.clone()).collect();
+    assert_eq!(vrfs, [None, Some(mgmt)]);
+    assert_eq!(resolved.groups[0].tables().into_iter().collect::<Vec<_>>(), [0, 1009]);
+    // Replies of the main table come to 10.255.0.1 as well, which is not there.
+    let warnings: Vec<String> = resolved.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "/etc/x.toml:7: interface[0].giaddr: 10.255.0.1 (\"mgmt\") is in VRF \"mgmt\", some servers are in the main table; \
+          replies arrive only if the servers' VRF has a route for giaddr to this machine"
+        ]
+    );
+    // 10.0.41.2 is ours in VRF mgmt alone.
+    assert!(good(&servers("[\"10.0.41.2\"]")).resolve(&machine()).is_ok());
+    let ours = good(&servers("[{ address = \"10.0.41.2\", vrf = \"mgmt\" }]")).resolve(&machine());
+    let said = ours.expect_err("it is this machine").to_string();
+    assert!(
+        said.starts_with("/etc/x.toml:3: server_group[0].servers[0]: the server 10.0.41.2 is this machine"),
+        "{said}"
+    );
+}
+
+#[test]
+fn interfaces_of_two_groups_share_a_giaddr_where_servers_of_both_are_in_one_vrf() {
+    let second = |vrf: &str| {
+        format!(
+            "[[server_group]]\nname = \"edge\"\nservers = [{{ address = \"10.0.0.9\"{vrf} }}]\n{}\
+             [[interface]]\nname = \"eth1\"\nvlan = 100\naddress = \"192.168.70.2\"\ngiaddr = \"10.255.0.1\"\nserver_group = \"edge\"\n",
+            GOOD.replace("\"10.0.41.10\"", "\"10.0.41.10\", { address = \"10.0.41.11\", vrf = \"mgmt\" }")
+                + "giaddr = \"10.255.0.1\"\n"
+        )
+    };
+    let said = read(&second(", vrf = \"mgmt\"")).expect_err("a reply of VRF mgmt could be for either");
+    assert!(
+        said.contains("interface[0] has the giaddr 10.255.0.1 too, and neither has a circuit_id"),
+        "{said}"
+    );
+    let said = read(&second("")).expect_err("and so could one of the main table");
+    assert!(said.contains("interface[0] has the giaddr 10.255.0.1 too"), "{said}");
+    // Nobody else's server is in another VRF: the same address is another there.
+    assert!(read(&second(", vrf = \"red\"")).is_ok());
 }
 
 #[test]

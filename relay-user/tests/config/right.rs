@@ -32,7 +32,10 @@ fn the_least_configuration_gets_every_default() {
     );
     assert_eq!(config.groups[0].affinity, Affinity::Auto);
     assert_eq!(config.groups[0].vrf, None);
-    assert_eq!(config.groups[0].servers, [Server { address: Ipv4Addr::new(10, 0, 41, 10), min_secs: 0 }]);
+    assert_eq!(
+        config.groups[0].servers,
+        [Server { address: Ipv4Addr::new(10, 0, 41, 10), vrf: None, min_secs: 0 }]
+    );
     let interface = &config.interfaces[0];
     assert_eq!((interface.group, interface.vlan), (0, VlanTags::default()));
     assert_eq!((interface.address, interface.giaddr, interface.rate_limit), (None, None, None));
@@ -49,7 +52,10 @@ fn every_key_arrives_in_its_domain_type() {
     assert_eq!(config.relay.udp_checksum, UdpChecksum::Always);
     assert_eq!(config.groups[0].vrf.as_deref(), Some("mgmt"));
     assert_eq!(config.groups[0].affinity, Affinity::Off);
-    assert_eq!(config.groups[0].servers[1], Server { address: Ipv4Addr::new(10, 0, 41, 11), min_secs: 3 });
+    assert_eq!(
+        config.groups[0].servers[1],
+        Server { address: Ipv4Addr::new(10, 0, 41, 11), vrf: None, min_secs: 3 }
+    );
     assert_eq!(config.upstreams[0].name, "eth0");
     let [first, second, third] = config.interfaces.as_slice() else { panic!("three interfaces") };
     assert_eq!(first.vlan, VlanTags { outer: Some(100), inner: None });
@@ -64,6 +70,19 @@ fn every_key_arrives_in_its_domain_type() {
     assert_eq!(second.vlan, VlanTags { outer: Some(200), inner: Some(7) });
     assert_eq!(second.option82.as_ref().expect("option82").vss, Some(Vss::VpnId { oui: 4, index: 1 }));
     assert_eq!(third.option82.as_ref().expect("option82").vss, Some(Vss::Global));
+}
+
+#[test]
+fn a_server_is_in_its_own_vrf_or_in_that_of_its_group() {
+    let servers = r#"vrf = "mgmt"
+servers = ["10.0.41.10", { address = "10.1.0.5", vrf = "red", min_secs = 3 }, { address = "10.1.0.6", vrf = "red" }]"#;
+    let config = good(&GOOD.replace("servers = [\"10.0.41.10\"]", servers));
+    let [group] = config.groups.as_slice() else { panic!("one group") };
+    let vrfs: Vec<_> = group.servers.iter().map(|server| group.vrf_of(server)).collect();
+    assert_eq!(vrfs, [Some("mgmt"), Some("red"), Some("red")]);
+    assert_eq!(group.server_vrfs().into_iter().collect::<Vec<_>>(), [Some("mgmt"), Some("red")]);
+    assert_eq!(group.servers[1].min_secs, 3);
+    assert_eq!(good(&config.to_toml().expect("TOML")), config);
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn each_fault_of_a_server_list_is_said_at_its_server() {
             "[{ address = \"10.0.0.1\", min_sec = 3 }]",
             &[
                 "3: server_group[0].servers[0].min_sec: there is no such key; did you mean \"min_secs\"? valid keys in \
-              server_group[0].servers[0]: address, min_secs",
+              server_group[0].servers[0]: address, vrf, min_secs",
             ],
         ),
         (
@@ -212,6 +212,13 @@ fn each_fault_of_a_server_list_is_said_at_its_server() {
             &[
                 "3: server_group[0].servers[0].min_secs: 65536 is out of range; write 0 to 65535 (seconds a client has tried, \
               its secs field)",
+            ],
+        ),
+        (
+            "[{ address = \"10.0.0.1\", vrf = \"a b\" }]",
+            &[
+                "3: server_group[0].servers[0].vrf: \"a b\" cannot be the name of a network device; write a name of 1 to 15 \
+              characters without spaces, '/' and ':', as `ip link` shows it",
             ],
         ),
         (

@@ -62,8 +62,7 @@ pub(crate) fn policy() -> Policy {
     let interface = Interface {
         vrf: 0,
         group: 0,
-        server_vrf: 0,
-        servers: [A, B].map(|address| Server { address, min_secs: 0 }).to_vec(),
+        servers: [A, B].map(|address| Server { address, vrf: 0, min_secs: 0 }).to_vec(),
         clients_max: 1000,
         host_routes: true,
     };

@@ -63,6 +63,7 @@ fn world() -> anyhow::Result<World> {
     };
     let server = Server {
         address: golden::SERVER.octets(),
+        vrf: 0,
         min_secs: 0,
         device: S0,
         next_mac: discover.destination,
@@ -71,7 +72,7 @@ fn world() -> anyhow::Result<World> {
     Ok(World {
         ports: vec![port(C0, 1, offer.source), port(S0, 0, discover.source)],
         interfaces: vec![interface],
-        groups: vec![Group { vrf: 0, mtu: 1500, servers: vec![server] }],
+        groups: vec![Group { mtu: 1500, servers: vec![server] }],
         local: vec![(0, address), (0, [10, 0, 41, 2])],
         clients: vec![],
         attempts: vec![],
@@ -84,7 +85,7 @@ fn compare(maps: &Maps, name: &str, pair: &Golden) -> Result<(), String> {
     let from_server = input.ip.source == golden::SERVER;
     let outcome = host::run(maps, &pair.input, if from_server { S0 } else { C0 });
     let ours = match outcome.verdict {
-        Verdict::ToServers { group, servers, .. } => maps.copies(group, servers, &outcome.frame).pop(),
+        Verdict::ToServers { group, servers, .. } => maps.copies(group, servers, &outcome).pop(),
         Verdict::ToClient { .. } => Some(outcome.frame),
         Verdict::Not { .. } => None,
     };

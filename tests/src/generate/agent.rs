@@ -32,7 +32,7 @@ fn request(world: &World, random: &mut Random) -> Spec {
     if relayed {
         message[3] = random.below(usize::from(interface.max_hops)) as u8;
         message[24..28].copy_from_slice(&[10, 200, random.octet(), random.octet()]);
-        let between = interface.vrf != world.server_vrf(interface);
+        let between = world.server_vrfs(interface) != [interface.vrf];
         if between && random.chance(20) {
             message[24..28].copy_from_slice(if random.chance(50) {
                 &[10, 255, 0, 3]
@@ -78,11 +78,13 @@ fn reply(world: &World, random: &mut Random) -> Spec {
     let number = match random.below(10) {
         // One of the further addresses.
         0 => random.between(world.configured() + 1, world.interfaces.len()),
+        // One whose servers are in several VRFs.
+        2 => random.between(26, 29),
         1 => random.pick(&world.holders).interface,
         _ => random.between(1, world.interfaces.len()),
     };
     let interface = &world.interfaces[number - 1];
-    let vrf = world.server_vrf(interface);
+    let vrf = *random.pick(&world.server_vrfs(interface));
     let mut message = fixed(random, 2);
     message[24..28].copy_from_slice(&interface.giaddr);
     let count = *random.pick(&[0, 0, 1, 1, 1, 1, 2, 2, 3]);
@@ -115,7 +117,7 @@ fn reply(world: &World, random: &mut Random) -> Spec {
         let value = match agents.last() {
             // The same once more.
             Some(last) if random.chance(15) => last[2..].to_vec(),
-            _ => ours(random, of),
+            _ => ours(random, of, vrf),
         };
         if random.chance(10) && value.len() > 1 {
             // RFC 3396: split, perhaps within a sub-option.
@@ -133,9 +135,7 @@ fn reply(world: &World, random: &mut Random) -> Spec {
     }
     let mut spec = datagram(random, message);
     spec.device = if vrf == SERVER_VRF { S2 } else { *random.pick(&[S0, S0, S1, C1]) };
-    let servers: Vec<_> =
-        world.groups.iter().filter(|group| group.vrf == vrf).flat_map(|group| &group.servers).collect();
-    spec.source = random.pick(&servers).address;
+    spec.source = random.pick(&world.servers_in(vrf)).address;
     spec.destination.copy_from_slice(&spec.message[24..28]);
     spec.destination_mac = mac(spec.device);
     spec.source_port = 67;
@@ -285,9 +285,12 @@ fn theirs(random: &mut Random, interface: &Interface) -> Vec<u8> {
 }
 
 /// An option 82 as a server sends it back: ours, nearly ours, or another's.
-fn ours(random: &mut Random, interface: &Interface) -> Vec<u8> {
-    let mut value = interface.agent(random.chance(40));
-    if interface.vrf != 0 || random.chance(50) {
+fn ours(random: &mut Random, interface: &Interface, vrf: u32) -> Vec<u8> {
+    let unicast = random.chance(40);
+    // Mostly what servers of that VRF got.
+    let mut value =
+        if random.chance(85) { interface.agent_in(vrf, unicast) } else { interface.agent(unicast) };
+    if random.chance(if interface.vrf == 0 { 50 } else { 85 }) {
         // A server that looked at the VPN takes sub-option 152 out.
         if value.ends_with(&[152, 0]) {
             value.truncate(value.len() - 2);

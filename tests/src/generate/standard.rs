@@ -7,9 +7,11 @@ use super::spec::{Checksum, Spec};
 use crate::oracle::world::{C1, Interface, Policy, S0, S1, S2, SERVER_VRF, World};
 
 /// Interfaces whose requests the kernel relays.
-const REQUESTS: [usize; 21] = [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23];
+const REQUESTS: [usize; 25] =
+    [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 26, 27, 28, 29];
 /// Interfaces whose replies it relays.
-const REPLIES: [usize; 19] = [1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23];
+const REPLIES: [usize; 22] =
+    [1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 26, 27, 28];
 /// Longest message that fits the least MTU in the world (VRF 9's 1400) and the tags.
 const LONGEST: usize = 1372;
 
@@ -63,16 +65,15 @@ pub fn request(world: &World, random: &mut Random) -> Spec {
 pub fn reply(world: &World, random: &mut Random) -> Spec {
     let number = *random.pick(&REPLIES);
     let interface = &world.interfaces[number - 1];
-    let vrf = world.server_vrf(interface);
+    let vrf = *random.pick(&world.server_vrfs(interface));
     let device = if vrf == SERVER_VRF { S2 } else { *random.pick(&[S0, S0, S1, C1]) };
-    let servers: Vec<_> =
-        world.groups.iter().filter(|group| group.vrf == vrf).flat_map(|group| &group.servers).collect();
+    let servers = world.servers_in(vrf);
     // The answers to a leasequery are no client's.
     let kind = kind(random, &[2, 2, 5, 5, 6, 9, 99]).filter(|kind| !matches!(kind, 11..=13));
     let mut message = fixed(random, 2);
     message[3] = *random.pick(&[0, 1, 1, 255]);
     message[24..28].copy_from_slice(&interface.giaddr);
-    let agent = reply_agent(random, interface);
+    let agent = reply_agent(random, interface, vrf);
     let untouched = matches!(agent, Agent::None);
     options(random, &mut message, kind, agent, untouched);
     let mut spec = datagram(random, message);
@@ -141,19 +142,19 @@ fn request_agent(random: &mut Random, interface: &Interface, relayed: bool) -> A
 }
 
 /// What the fast path takes from a server: ours, or anything where nothing of ours is expected.
-fn reply_agent(random: &mut Random, interface: &Interface) -> Agent {
+fn reply_agent(random: &mut Random, interface: &Interface, vrf: u32) -> Agent {
     let foreign = {
         let len = *random.pick(&[0, 2, 3, 8, 12, 25, 40]);
         random.octets(len)
     };
-    let shared = interface.giaddr == [10, 255, 0, 15];
+    let shared = [[10, 255, 0, 15], [10, 255, 0, 26]].contains(&interface.giaddr);
     let Some(option82) = &interface.option82 else {
         return if random.chance(60) { Agent::Anywhere(foreign) } else { Agent::None };
     };
     if random.chance(15) && !shared {
         return if option82.trusted { Agent::Anywhere(foreign) } else { Agent::None };
     }
-    let mut value = interface.agent(random.chance(30));
+    let mut value = interface.agent_in(vrf, random.chance(30));
     if value.ends_with(&[152, 0]) {
         value.truncate(value.len() - 2);
     }

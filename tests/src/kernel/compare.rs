@@ -14,7 +14,7 @@
 
 use relay_common::abi::{MAX_SERVERS, Server, message_slot};
 use relay_common::event::Event;
-use relay_common::{Class, Reason, SliceFrame, Verdict, address_copy, remark, token_of};
+use relay_common::{Class, Reason, SliceFrame, Verdict, remark, token_of};
 use relay_user::clients::BootTime;
 use relay_user::slowpath::record;
 use relay_user::tables::Tables;
@@ -85,7 +85,7 @@ pub fn compare(tables: &Tables, frame: &[u8], kernel: &Run, host: &Outcome) -> R
         ) => {
             let group = to_servers(host, interface, slot, besides)?;
             behind_addresses(&kernel.frame, &host.frame)?;
-            token(&kernel.frame, group.0)?;
+            token(tables, &kernel.frame, host, group)?;
             punts(tables, kernel, host, group, interface)?;
             record(frame, kernel, host)?;
             Ok(Did::ToServers)
@@ -186,29 +186,33 @@ fn only_copy(
         .iter()
         .enumerate()
         .filter(|(index, _)| wanted & 1 << index != 0);
-    let reachable: Vec<_> = wanted.filter_map(|(_, server)| Some((server, server.fast_hop()?))).collect();
-    let [(server, hop)] = &reachable[..] else {
+    let reachable: Vec<_> =
+        wanted.filter_map(|(index, server)| Some((index, server, server.fast_hop()?))).collect();
+    let [(index, server, hop)] = &reachable[..] else {
         return Err(format!("a single copy where {} servers can be reached", reachable.len()));
     };
-    let mut expected = host.frame.clone();
-    let len = expected.len();
     let server = Server {
         address: server.address.octets(),
+        vrf: server.vrf,
         ifindex: hop.ifindex,
         next_mac: hop.next_mac,
         port_mac: hop.port_mac,
     };
-    address_copy(&mut SliceFrame::new(&mut expected, 0, len), &server)
-        .ok_or("the host cannot address the copy")?;
-    if kernel.frame == expected { Ok(()) } else { Err("the single copy differs".to_owned()) }
+    if kernel.frame == host.copy(*index, &server) {
+        Ok(())
+    } else {
+        Err("the single copy differs".to_owned())
+    }
 }
 
-/// A group alternates between two slots.
-fn token(frame: &[u8], group: u32) -> Result<(), String> {
+/// A group alternates between two slots; and the token says whether not all copies of it are of one form.
+fn token(tables: &Tables, frame: &[u8], host: &Outcome, (group, wanted): (u32, u32)) -> Result<(), String> {
     let mut octets = frame.to_vec();
     let len = octets.len();
+    let ready = tables.groups[group as usize].mask(|server| server.fast_hop().is_some()) & wanted;
+    let cut = host.cut.near & ready != 0;
     match token_of(&SliceFrame::new(&mut octets, 0, len)) {
-        Some(token) if u32::from(token.slot) / 2 == group => Ok(()),
+        Some(token) if u32::from(token.slot) / 2 == group && token.cut == cut => Ok(()),
         other => Err(format!("token {other:?} in a frame for group {group}")),
     }
 }
@@ -234,7 +238,10 @@ fn punts(
     let [punt] = &kernel.punts[..] else {
         return Err(format!("{} records for unresolved servers", kernel.punts.len()));
     };
-    let Punt { group: to, servers, interface: from, frame } = punt;
+    let Punt { group: to, servers, interface: from, cut, frame } = punt;
+    if host.cut.near != 0 || cut.near != 0 {
+        equal("what near servers get less of", cut, &host.cut)?;
+    }
     equal("punted record", &(*to, *servers, *from), &(group, pending, interface))?;
     behind_addresses(frame, &host.frame)
 }

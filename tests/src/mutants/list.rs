@@ -7,7 +7,7 @@ const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: 
 }
 
 /// The list.
-pub const MUTANTS: [Mutant; 57] = [
+pub const MUTANTS: [Mutant; 66] = [
     mutant("hops grow by two", "request.rs", "&datagram, [hlen, hops + 1]", "&datagram, [hlen, hops + 2]"),
     mutant(
         "a foreign giaddr is overwritten",
@@ -98,7 +98,12 @@ pub const MUTANTS: [Mutant; 57] = [
         "agents += overload::agents(frame, packet, false).ok_or(Reason::Truncated)?;",
         "",
     ),
-    mutant("an address in the servers' VRF is not ours", "request.rs", " || local(interface.server_vrf)", ""),
+    mutant(
+        "an address in the servers' VRF is not ours",
+        "own.rs",
+        "\n        || local(interface.server_vrf)",
+        "",
+    ),
     mutant(
         "secs are never taken for swapped",
         "request.rs",
@@ -141,7 +146,7 @@ pub const MUTANTS: [Mutant; 57] = [
         "packet.destination != ipv4::BROADCAST",
         "packet.destination != packet.destination",
     ),
-    mutant("END is not behind ours", "agent.rs", "let total = len + 1;", "let total = len;"),
+    mutant("END is not behind ours", "agent.rs", "usize::from(ours.len) + 1", "usize::from(ours.len)"),
     mutant(
         "a server may ignore the VPN",
         "reply/recognise.rs",
@@ -293,6 +298,45 @@ pub const MUTANTS: [Mutant; 57] = [
         "reply/recognise.rs",
         "message::LEASEUNASSIGNED..=message::LEASEACTIVE",
         "message::LEASEUNASSIGNED..=message::LEASEUNKNOWN",
+    ),
+    mutant(
+        "an address in the VRF of another server of the group is not ours",
+        "own.rs",
+        "\n        || interface.flags & flag::SEVERAL_VRFS != 0 && env.is_local_to_servers(interface.group, address)",
+        "",
+    ),
+    mutant(
+        "a client is not known to servers of another VRF than the first's",
+        "reply/recognise.rs",
+        " || env.serves(found.group, packet.port.vrf)",
+        "",
+    ),
+    mutant(
+        "near servers get the length of the whole option",
+        "cut.rs",
+        "frame.write(frame.offset(place + 1), [kept.wrapping_sub(2) as u8])?;",
+        "",
+    ),
+    mutant(
+        "near servers get the VPN behind END",
+        "cut.rs",
+        "        frame.zero(frame.offset(end + 1), self.tail as usize)?;\n",
+        "",
+    ),
+    mutant("the old END stays", "cut.rs", "self.tail as usize)?;", "self.tail as usize - 1)?;"),
+    mutant(
+        "the shorter one is summed as if it began at an even offset",
+        "cut.rs",
+        "from_folded(u32::from(self.sum)).shifted(place)",
+        "from_folded(u32::from(self.sum))",
+    ),
+    mutant("a checksum is made up for near servers", "cut.rs", "if datagram != [0, 0] {", "{"),
+    mutant("of nothing but the VPN two octets are left", "agent.rs", "..=2 => 0,", "..=1 => 0,"),
+    mutant(
+        "what is authenticated keeps its length",
+        "cut.rs",
+        "        headers::resized(frame)\n",
+        "        Some(())\n",
     ),
     mutant("what hides in sname is left", "overload.rs", "if used & 2 != 0 {", "if used & 4 != 0 {"),
 ];

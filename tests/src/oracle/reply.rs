@@ -18,15 +18,14 @@ pub(super) fn reply(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decision 
     if !port.upstream {
         return refuse(Rule::FromClientPort, "reply_from_client_port");
     }
-    let mut groups = world.groups.iter().filter(|group| group.vrf == port.vrf);
-    if !groups.any(|group| group.servers.iter().any(|server| server.address == received.source)) {
+    if !world.servers_in(port.vrf).iter().any(|server| server.address == received.source) {
         return refuse(Rule::UnknownServer, "unknown_server");
     }
     let giaddr = four(message, 24);
     let bootp = options.kind().is_none();
     let owns = |one: &Interface| {
         let plain = bootp && one.further_of == 0 && one.address == giaddr;
-        world.server_vrf(one) == port.vrf && (one.giaddr == giaddr || plain)
+        world.server_vrfs(one).contains(&port.vrf) && (one.giaddr == giaddr || plain)
     };
     let owners: Vec<usize> =
         (1..=world.interfaces.len()).filter(|&number| owns(&world.interfaces[number - 1])).collect();
@@ -38,7 +37,7 @@ pub(super) fn reply(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decision 
         return refuse(Rule::LeaseAnswer, "lease_answer");
     }
     let (hidden, agents): (Vec<_>, Vec<_>) = options.agents().into_iter().partition(Instance::elsewhere);
-    let Found { number, mut out, rules: by } = match interface(world, &owners, message, &agents) {
+    let Found { number, mut out, rules: by } = match interface((world, port.vrf), &owners, message, &agents) {
         Ok(found) => found,
         Err((rule, reason)) => return refuse(rule, reason),
     };
@@ -90,7 +89,12 @@ struct Found {
 type Refused = (Rule, &'static str);
 
 /// The second table.
-fn interface(world: &World, owners: &[usize], message: &[u8], agents: &[Instance]) -> Result<Found, Refused> {
+fn interface(
+    (world, vrf): (&World, u32),
+    owners: &[usize],
+    message: &[u8],
+    agents: &[Instance],
+) -> Result<Found, Refused> {
     let found = |number, out: &[Instance], rule| Ok(Found { number, out: out.to_vec(), rules: vec![rule] });
     if agents.is_empty() {
         if let &[one] = owners {
@@ -111,13 +115,18 @@ fn interface(world: &World, owners: &[usize], message: &[u8], agents: &[Instance
         .collect();
     let form_of = |agent: &Instance| {
         inserting.iter().find_map(|&number| {
-            let form = exactly(&world.interfaces[number - 1], &agent.value)?;
+            let form = exactly(&world.interfaces[number - 1], vrf, &agent.value)?;
             Some((number, form, agent.clone()))
         })
     };
     let exact: Vec<(usize, Form, Instance)> = agents.iter().filter_map(form_of).collect();
     if let [(number, ..), ..] = exact[..] {
-        return ours(number, &world.interfaces[number - 1], agents, &exact, owners.len() > 1);
+        let interface = &world.interfaces[number - 1];
+        let mut found = ours(number, interface, agents, &exact, owners.len() > 1)?;
+        if interface.is_near(vrf) {
+            found.rules.push(Rule::ReplyOursNear);
+        }
+        return Ok(found);
     }
     if let &[one] = owners {
         match &world.interfaces[one - 1].option82 {
@@ -126,11 +135,14 @@ fn interface(world: &World, owners: &[usize], message: &[u8], agents: &[Instance
             Some(_) => {}
         }
     }
-    let (number, selected) = circuit(world, &inserting, agents)?;
+    let (number, selected) = circuit((world, vrf), &inserting, agents)?;
     let mut found =
         found(number, agents, if agents.len() > 1 { Rule::ReplyCircuitSplit } else { Rule::ReplyCircuit })?;
     if selected {
         found.rules.push(Rule::ReplySelected);
+    }
+    if world.interfaces[number - 1].is_near(vrf) {
+        found.rules.push(Rule::ReplyCircuitNear);
     }
     Ok(found)
 }
@@ -142,11 +154,14 @@ struct Form {
     ignored: Option<bool>,
 }
 
-/// Whether a value is what an interface inserts.
-fn exactly(interface: &Interface, value: &[u8]) -> Option<Form> {
+/// Whether a value is what an interface inserts toward the servers of a VRF.
+fn exactly(interface: &Interface, vrf: u32, value: &[u8]) -> Option<Form> {
     interface.option82.as_ref()?;
     for unicast in [false, true] {
-        let ours = interface.agent(unicast);
+        let ours = interface.agent_in(vrf, unicast);
+        if ours.is_empty() {
+            return None;
+        }
         let has_control =
             !cisco(interface) && sub_options(&ours).0.last().is_some_and(|(code, _)| *code == 152);
         if value == ours {
@@ -193,7 +208,11 @@ fn ours(
 
 /// The last row: by circuit-id, VSS and remote-id; among the addresses of one interface by link selection, and whether it was
 /// that.
-fn circuit(world: &World, owners: &[usize], agents: &[Instance]) -> Result<(usize, bool), Refused> {
+fn circuit(
+    (world, vrf): (&World, u32),
+    owners: &[usize],
+    agents: &[Instance],
+) -> Result<(usize, bool), Refused> {
     // RFC 3396: one value, split.
     let joined: Vec<u8> = agents.iter().flat_map(|agent| agent.value.clone()).collect();
     let (list, whole) = sub_options(&joined);
@@ -205,10 +224,10 @@ fn circuit(world: &World, owners: &[usize], agents: &[Instance]) -> Result<(usiz
     }
     let fits = |&number: &usize| {
         let interface = &world.interfaces[number - 1];
-        let (ours, _) = sub_options(&interface.agent(false));
+        let (ours, _) = sub_options(&interface.agent_in(vrf, false));
         let remote = first(&list, 2);
-        first(&ours, 1).is_some()
-            && first(&ours, 1) == first(&list, 1)
+        !ours.is_empty()
+            && first(&ours, 1).unwrap_or_default() == first(&list, 1).unwrap_or_default()
             && first(&ours, 151).unwrap_or_default() == first(&list, 151).unwrap_or_default()
             && (remote.is_none() || remote == first(&ours, 2))
     };

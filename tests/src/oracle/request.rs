@@ -58,19 +58,29 @@ pub(super) fn request(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decisio
         false => (port.interface, None),
     };
     let chosen = &world.interfaces[record - 1];
-    let (mut message, left_out) = agent(received, chosen, &agents, rules);
-    message[3] += 1;
-    if direct {
-        if bootp && interface.address != interface.giaddr {
-            rules.push(Rule::BootpAddress);
+    if direct && bootp && interface.address != interface.giaddr {
+        rules.push(Rule::BootpAddress);
+    }
+    let Messages { far, near, left_out } = agent(received, chosen, &agents, rules);
+    let sent = |mut message: Vec<u8>| {
+        message[3] += 1;
+        if direct {
+            message[24..28].copy_from_slice(if bootp { &interface.address } else { &chosen.giaddr });
         }
-        message[24..28].copy_from_slice(if bootp { &interface.address } else { &chosen.giaddr });
+        message
+    };
+    let (far, near) = (sent(far), sent(near));
+    if far != near {
+        for vrf in world.server_vrfs(chosen) {
+            rules.push(if chosen.is_near(vrf) { Rule::InsertedNear } else { Rule::InsertedFar });
+        }
     }
     let summed = received.given || interface.always_checksum;
     let copy = |server: &Server| {
+        let message = if chosen.is_near(server.vrf) { &near } else { &far };
         let mut frame = [server.next_mac, server.port_mac].concat();
         frame.extend([0x08, 0x00]);
-        frame.extend(datagram(interface.tos, chosen.source, server.address, 67, &message, summed));
+        frame.extend(datagram(interface.tos, chosen.source, server.address, 67, message, summed));
         frame
     };
     let copies = servers.into_iter().map(copy).collect();
@@ -109,7 +119,7 @@ fn refused(
         Some(Rule::OwnGiaddr)
     } else if world.local.contains(&(port.vrf, giaddr)) {
         Some(Rule::OwnGiaddrClients)
-    } else if world.local.contains(&(world.server_vrf(interface), giaddr)) {
+    } else if world.server_vrfs(interface).iter().any(|&vrf| world.local.contains(&(vrf, giaddr))) {
         Some(Rule::OwnGiaddrServers)
     } else {
         None
@@ -149,13 +159,29 @@ fn seconds(message: &[u8], rules: &mut Vec<Rule>) -> u16 {
     half(message, 8).unwrap_or(0)
 }
 
-/// The second table: the message with what becomes of option 82, and whether ours was left out.
+/// The message with what becomes of option 82.
+struct Messages {
+    /// For servers of other VPNs than the clients'.
+    far: Vec<u8>,
+    /// For those of the clients'.
+    near: Vec<u8>,
+    /// Ours was left out of it.
+    left_out: bool,
+}
+
+impl Messages {
+    fn one(message: Vec<u8>, left_out: bool) -> Self {
+        Self { near: message.clone(), far: message, left_out }
+    }
+}
+
+/// The second table.
 fn agent(
     received: &Received<'_>,
     interface: &Interface,
     theirs: &[Instance],
     rules: &mut Vec<Rule>,
-) -> (Vec<u8>, bool) {
+) -> Messages {
     let Received { message, options, .. } = received;
     let direct = four(message, 24) == [0; 4];
     let policy = interface.option82.as_ref().map(|ours| ours.policy);
@@ -174,7 +200,7 @@ fn agent(
     };
     rules.push(rule);
     if !insert {
-        return (message.to_vec(), false);
+        return Messages::one(message.to_vec(), false);
     }
     let before = if replace { without(message, theirs) } else { message.to_vec() };
     let end = Options::of(&before).and_then(|options| options.end);
@@ -196,14 +222,14 @@ fn agent(
     if let Some(&(_, rule)) = reasons.iter().find(|(applies, _)| *applies) {
         rules.push(rule);
         if !replace {
-            return (before, true);
+            return Messages::one(before, true);
         }
         rules.push(Rule::LeftOutReplaced);
-        let Some(keep) = keep else { return (before, true) };
+        let Some(keep) = keep else { return Messages::one(before, true) };
         // The length stays, as when ours is in it, and nothing but zeros behind END.
         let mut octets = before[..end.map_or(before.len(), |end| end + 1)].to_vec();
         octets.resize(keep, 0);
-        return (octets, true);
+        return Messages::one(octets, true);
     }
 
     // How it went, for the table of what was reached.
@@ -231,5 +257,18 @@ fn agent(
             rules.push(Rule::ReplacedBehind);
         }
     }
-    (after, false)
+    let near = interface.agent_in(interface.vrf, unicast);
+    let near = match (near.is_empty(), keep) {
+        (true, None) => before,
+        (false, None) => with(&before, end, &near, None),
+        // END where the rest of ours would be, and nothing but zeros behind it.
+        (true, Some(_)) => {
+            let mut octets = before[..end.unwrap_or(before.len())].to_vec();
+            octets.push(255);
+            octets.resize(after.len(), 0);
+            octets
+        }
+        (false, Some(_)) => with(&before, end, &near, Some(after.len())),
+    };
+    Messages { far: after, near, left_out: false }
 }

@@ -13,12 +13,14 @@
 //! | 6 | c1, 8 | 3 | shares its giaddr with 5 |
 //! | 7 | c1, 9 | 3 | client MTU 576 |
 //!
-//! Those with option 82 are in `world/agents.rs`, those with several addresses in `world/smart.rs`.
+//! Those with option 82 are in `world/agents.rs`, those with several addresses in `world/smart.rs`, those whose servers are in
+//! several VRFs in `world/vrfs.rs`.
 
 mod affinity;
 mod agents;
 
 mod smart;
+mod vrfs;
 
 pub use affinity::Holder;
 pub use agents::{Client, Option82, Policy};
@@ -95,7 +97,6 @@ pub struct Interface {
 /// A server group.
 #[derive(Clone, Debug)]
 pub struct Group {
-    pub vrf: u32,
     /// Largest IPv4 packet on the way.
     pub mtu: u16,
     pub servers: Vec<Server>,
@@ -105,6 +106,8 @@ pub struct Group {
 #[derive(Clone, Debug)]
 pub struct Server {
     pub address: [u8; 4],
+    /// The VRF it is in.
+    pub vrf: u32,
     /// It gets no message whose `secs` is below this.
     pub min_secs: u16,
     /// Egress device, 0 while the next hop is not resolved.
@@ -165,7 +168,10 @@ impl World {
             Interface { mtu: 576, ..interface(C1, [9, 0], [192, 168, 87, 2]) },
         ];
         interfaces.extend(agents::interfaces());
-        interfaces.extend(smart::interfaces());
+        let [smart, further] = smart::interfaces();
+        interfaces.extend(smart);
+        interfaces.extend(vrfs::interfaces());
+        interfaces.extend(further);
         for number in affinity::INTERFACES {
             interfaces[number - 1].affinity = true;
         }
@@ -191,12 +197,11 @@ impl World {
         }));
         let (first, second) = (server([10, 0, 41, 10], S0), server([10, 0, 41, 11], S0));
         let groups = vec![
-            Group { vrf: 0, mtu: 1500, servers: vec![first.clone(), second, server([10, 0, 42, 10], S1)] },
-            Group { vrf: 0, mtu: 1500, servers: vec![first, server([10, 0, 43, 10], 0)] },
-            Group { vrf: SERVER_VRF, mtu: 1400, servers: vec![server([10, 9, 0, 10], S2)] },
-            Group { vrf: 0, mtu: 1500, servers: vec![server([10, 0, 43, 10], 0)] },
+            Group { mtu: 1500, servers: vec![first.clone(), second, server([10, 0, 42, 10], S1)] },
+            Group { mtu: 1500, servers: vec![first, server([10, 0, 43, 10], 0)] },
+            Group { mtu: 1400, servers: vec![server([10, 9, 0, 10], S2)] },
+            Group { mtu: 1500, servers: vec![server([10, 0, 43, 10], 0)] },
             Group {
-                vrf: 0,
                 mtu: 1500,
                 servers: vec![
                     server([10, 0, 41, 12], S0),
@@ -204,7 +209,8 @@ impl World {
                     Server { min_secs: 300, ..server([10, 0, 42, 11], S1) },
                 ],
             },
-            Group { vrf: 0, mtu: 1500, servers: vec![Server { min_secs: 5, ..server([10, 0, 41, 14], S0) }] },
+            Group { mtu: 1500, servers: vec![Server { min_secs: 5, ..server([10, 0, 41, 14], S0) }] },
+            Group { mtu: 1500, servers: vrfs::servers() },
         ];
         let mut local: Vec<_> = ports
             .iter()
@@ -228,7 +234,7 @@ impl World {
             (SERVER_VRF, [10, 7, 8, 1]),
             (SERVER_VRF, [10, 9, 0, 2]),
         ]);
-        Self {
+        let mut world = Self {
             ports,
             interfaces,
             groups,
@@ -236,7 +242,11 @@ impl World {
             clients: agents::clients(),
             attempts: smart::attempts(),
             holders: affinity::holders(),
+        };
+        for number in vrfs::INTERFACES {
+            world.local.extend(world.comes_to(&world.interfaces[number - 1]));
         }
+        world
     }
 
     /// The interface of a number, which counts from 1.
@@ -244,9 +254,19 @@ impl World {
         self.interfaces.get(number.checked_sub(1)?)
     }
 
-    /// The VRF an interface's servers are in.
-    pub fn server_vrf(&self, interface: &Interface) -> u32 {
-        self.groups[interface.group].vrf
+    /// The VRFs that an interface's servers are in, each once.
+    pub fn server_vrfs(&self, interface: &Interface) -> Vec<u32> {
+        let mut vrfs: Vec<u32> =
+            self.groups[interface.group].servers.iter().map(|server| server.vrf).collect();
+        vrfs.sort_unstable();
+        vrfs.dedup();
+        vrfs
+    }
+
+    /// All servers in a VRF.
+    pub fn servers_in(&self, vrf: u32) -> Vec<&Server> {
+        let servers = self.groups.iter().flat_map(|group| &group.servers);
+        servers.filter(|server| server.vrf == vrf).collect()
     }
 
     /// How many interfaces there are without the further addresses, which are behind them.
@@ -269,11 +289,12 @@ impl World {
 
     /// The addresses that replies for an interface come to: giaddr, and for plain BOOTP our own.
     pub fn comes_to(&self, interface: &Interface) -> Vec<(u32, [u8; 4])> {
-        let vrf = self.server_vrf(interface);
-        match interface.further_of {
-            0 => vec![(vrf, interface.giaddr), (vrf, interface.address)],
-            _ => vec![(vrf, interface.giaddr)],
-        }
+        let addresses = match interface.further_of {
+            0 => vec![interface.giaddr, interface.address],
+            _ => vec![interface.giaddr],
+        };
+        let in_vrf = |vrf| addresses.iter().map(move |&address| (vrf, address));
+        self.server_vrfs(interface).into_iter().flat_map(in_vrf).collect()
     }
 
     /// The port of an interface.
@@ -324,10 +345,12 @@ fn interface(device: u32, vlans: [u16; 2], address: [u8; 4]) -> Interface {
 
 fn server(address: [u8; 4], device: u32) -> Server {
     let [.., subnet, host] = address;
+    let vrf = if device == S2 { SERVER_VRF } else { 0 };
     match device {
-        0 => Server { address, min_secs: 0, device, next_mac: [0; 6], port_mac: [0; 6] },
+        0 => Server { address, vrf, min_secs: 0, device, next_mac: [0; 6], port_mac: [0; 6] },
         _ => Server {
             address,
+            vrf,
             min_secs: 0,
             device,
             next_mac: [0x02, 0, 0, 0xbb, subnet, host],

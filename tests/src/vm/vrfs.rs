@@ -8,6 +8,8 @@
 //!                                                              loopback giaddr 10.255.0.2 in main
 //! ```
 //!
+//! Where a test asks for it, s3 (10.1.0.5) is behind eth6 in VRF red, with red's giaddr there as well.
+//!
 //! Red is served by s1 across VRFs, blue by s2 from a VRF into the main table, green by s2 on a tagged port. Red's and
 //! blue's clients get addresses of one subnet, and both servers have one address: whoever mixes up two VRFs anywhere
 //! gives a client the other server's lease.
@@ -25,6 +27,7 @@ pub const BLUE: &str = "eth2";
 pub const TRUNK: &str = "eth3";
 pub const TO_MGMT: &str = "eth4";
 pub const TO_MAIN: &str = "eth5";
+pub const TO_RED: &str = "eth6";
 /// The tag of green's clients.
 pub const GREEN_TAG: u16 = 100;
 /// A client's and a server's interface.
@@ -37,6 +40,8 @@ pub const BLUE_GIADDR: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
 pub const GREEN_GIADDR: Ipv4Addr = Ipv4Addr::new(192, 168, 61, 2);
 /// Both servers' address.
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 41, 10);
+/// That of the server in VRF red.
+pub const NEAR_SERVER: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 5);
 
 /// What red's and blue's leases begin with: s1 and s2 have other ranges of the one subnet.
 pub const LEASES_OF_S1: std::ops::RangeInclusive<u8> = 100..=109;
@@ -73,6 +78,18 @@ impl Vrfs {
         network.relay.address(TO_MAIN, "10.0.41.2/24")?;
         network.relay.address("lo", &format!("{BLUE_GIADDR}/32"))?;
         Ok(network)
+    }
+
+    /// A host for a server in VRF red, where its clients are too.
+    pub fn near_server(&self) -> Result<Namespace> {
+        let host = self.lab.host("s3")?;
+        self.lab.link(&self.relay, TO_RED, &host, EDGE)?;
+        self.relay.run(&format!("ip link set {TO_RED} master red"))?;
+        self.relay.address(TO_RED, "10.1.0.2/24")?;
+        self.relay.address("red", &format!("{RED_GIADDR}/32"))?;
+        host.address(EDGE, &format!("{NEAR_SERVER}/24"))?;
+        host.route("default via 10.1.0.2")?;
+        Ok(host)
     }
 
     /// Makes VRF mgmt with red's giaddr and the port to s1.

@@ -39,7 +39,7 @@ pub enum Vss {
     Ignored,
 }
 
-/// The type and name in 151 of each VPN, and the address its client gets.
+/// The type and name in 151 of each VPN, or nothing where it is the server's own, and the address its client gets.
 pub type Leases = BTreeMap<Vec<u8>, Ipv4Addr>;
 
 /// The server; it answers until it is dropped.
@@ -130,7 +130,8 @@ impl Answering {
             _ => return None,
         };
         let sub_options = sub_options(option82);
-        let vpn = sub_options.iter().find(|sub_option| sub_option.first() == Some(&VSS))?;
+        let vpn = sub_options.iter().find(|sub_option| sub_option.first() == Some(&VSS));
+        let vpn = vpn.map_or(&[][..], |sub_option| &sub_option[2..]);
         let sent_back: Vec<u8> = match self.vss {
             Vss::Ignored => option82.to_vec(),
             Vss::Understood => {
@@ -143,7 +144,7 @@ impl Answering {
         reply.flags = request.flags();
         reply.ciaddr = request.ciaddr();
         reply.giaddr = request.giaddr();
-        reply.yiaddr = *self.leases.get(&vpn[2..])?;
+        reply.yiaddr = *self.leases.get(vpn)?;
         Some(
             reply
                 .option(SERVER_IDENTIFIER, &self.address.octets())

@@ -121,12 +121,12 @@ impl Table {
             return Err(Ignored::OtherPort);
         }
         let interface = self.policy.interface(client.key.interface).ok_or(Ignored::NoInterface)?;
-        if event.vrf != interface.server_vrf {
+        if !interface.is_served_from(event.vrf) {
             return Err(Ignored::OtherVrf);
         }
         let source = Ipv4Addr::from(event.source);
-        let is_server =
-            interface.has_server(source) || client.held().is_some_and(|lease| lease.server_id == source);
+        let is_server = interface.server_in(event.vrf, source).is_some()
+            || client.held().is_some_and(|lease| lease.server_id == source);
         if !is_server {
             return Err(Ignored::NotAServer);
         }

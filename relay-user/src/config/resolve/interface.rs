@@ -1,13 +1,13 @@
 //! One client-facing interface on the machine: its device, its address, and option 82 as bytes.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use super::{
     super::{
         domain::{Identifier, Interface, Option82},
         error::Report,
         host::{Device, DeviceAddress, Machine},
-        resolved::{ResolvedGroup, ResolvedInterface, ResolvedOption82, SmartRelay},
+        resolved::{ResolvedGroup, ResolvedInterface, ResolvedOption82, ResolvedServer, SmartRelay},
         template::Context,
     },
     existing, smart, vrf,
@@ -197,18 +197,24 @@ fn check_giaddr(
         );
         return None;
     };
-    let servers_vrf = group.and_then(|group| group.vrf.as_ref()).map(|vrf| vrf.name.as_str());
+    let servers = group.into_iter().flat_map(|group| &group.servers);
+    let servers: BTreeSet<Option<String>> = servers.map(ResolvedServer::vrf_name).collect();
     let vrf_name = |device: &Device| machine.vrf_of(device).map(|vrf| vrf.name.clone());
-    if !holders.iter().any(|holder| vrf_name(holder).as_deref() == servers_vrf) {
-        let describe =
-            |vrf: Option<&str>| vrf.map_or("the main table".to_owned(), |vrf| format!("VRF \"{vrf}\""));
+    let held: BTreeSet<Option<String>> = holders.iter().map(|holder| vrf_name(holder)).collect();
+    let describe = |vrf: &Option<String>| {
+        vrf.as_ref().map_or("the main table".to_owned(), |vrf| format!("VRF \"{vrf}\""))
+    };
+    let lacking: Vec<String> = servers.difference(&held).map(describe).collect();
+    if !lacking.is_empty() {
+        // Not all of them, perhaps.
+        let which = if servers.len() == lacking.len() { "the servers" } else { "some servers" };
         report.warning(
             key,
             format!(
-                "{giaddr} (\"{}\") is in {}, the servers are in {}",
+                "{giaddr} (\"{}\") is in {}, {which} are in {}",
                 first.name,
-                describe(vrf_name(first).as_deref()),
-                describe(servers_vrf)
+                describe(&vrf_name(first)),
+                lacking.join(" and ")
             ),
             "replies arrive only if the servers' VRF has a route for giaddr to this machine",
         );

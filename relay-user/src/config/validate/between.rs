@@ -68,9 +68,13 @@ pub(super) fn interfaces(interfaces: &[Interface], groups: &[ServerGroup], repor
         // The same address in two VRFs is two addresses.
         let Some(group) = groups.get(interface.group) else { continue };
         let Some(giaddr) = interface.giaddr.or(interface.address) else { continue };
-        let first = *giaddrs.entry((&group.vrf, giaddr)).or_insert(index);
-        if first != index {
-            check_told_apart((first, &interfaces[first]), (index, interface), giaddr, report);
+        for vrf in group.server_vrfs() {
+            let first = *giaddrs.entry((vrf, giaddr)).or_insert(index);
+            if first != index
+                && !check_told_apart((first, &interfaces[first]), (index, interface), giaddr, report)
+            {
+                break;
+            }
         }
     }
 }
@@ -122,15 +126,16 @@ pub(super) fn servers_and_addresses(
     for (index, interface) in interfaces.iter().enumerate() {
         let Some(group) = groups.get(interface.group) else { continue };
         for (key, address) in [("address", interface.address), ("giaddr", interface.giaddr)] {
-            if let Some(address) = address {
-                ours.entry((&group.vrf, address)).or_insert_with(|| format!("interface[{index}].{key}"));
+            let Some(address) = address else { continue };
+            for vrf in group.server_vrfs() {
+                ours.entry((vrf, address)).or_insert_with(|| format!("interface[{index}].{key}"));
             }
         }
     }
     let mut seen = HashSet::new();
     for (group_index, group) in groups.iter().enumerate() {
         for (index, server) in group.servers.iter().enumerate() {
-            if let Some(key) = ours.get(&(&group.vrf, server.address))
+            if let Some(key) = ours.get(&(group.vrf_of(server), server.address))
                 && seen.insert((group_index, server.address))
             {
                 report.error(

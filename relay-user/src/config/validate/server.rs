@@ -69,8 +69,8 @@ fn members(key: &str, wire: Option<Vec<TextOr<file::Server>>>, report: &mut Repo
 
 fn member(key: &str, wire: TextOr<file::Server>, report: &mut Report<'_>) -> Option<Server> {
     match wire {
-        TextOr::Text(text) => Some(Server { address: address(key, &text, report)?, min_secs: 0 }),
-        TextOr::Table(file::Server { address: text, min_secs }) => {
+        TextOr::Text(text) => Some(Server { address: address(key, &text, report)?, vrf: None, min_secs: 0 }),
+        TextOr::Table(file::Server { address: text, vrf, min_secs }) => {
             let address_key = format!("{key}.address");
             let min_secs = number(
                 &format!("{key}.min_secs"),
@@ -80,6 +80,7 @@ fn member(key: &str, wire: TextOr<file::Server>, report: &mut Report<'_>) -> Opt
                 "seconds a client has tried, its secs field",
                 report,
             );
+            let vrf = vrf.map(|vrf| device(&format!("{key}.vrf"), Some(vrf), "the VRF", report));
             let Some(text) = text else {
                 report.error(
                     &address_key,
@@ -88,7 +89,7 @@ fn member(key: &str, wire: TextOr<file::Server>, report: &mut Report<'_>) -> Opt
                 );
                 return None;
             };
-            Some(Server { address: address(&address_key, &text, report)?, min_secs })
+            Some(Server { address: address(&address_key, &text, report)?, vrf, min_secs })
         }
     }
 }

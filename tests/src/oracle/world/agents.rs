@@ -233,5 +233,5 @@ pub(super) fn clients() -> Vec<Client> {
         chaddr[..6].copy_from_slice(&[2, 0, 0, 0xcc, 1, number]);
         Client { xid: [0xc1, 0x1e, 0x27, number], chaddr, interface }
     };
-    [1, 5, 6, 15, 16, 17, 22, 25, 28].map(client).to_vec()
+    [1, 5, 6, 15, 16, 17, 22, 25, 26, 27, 32].map(client).to_vec()
 }

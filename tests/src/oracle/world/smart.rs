@@ -2,8 +2,8 @@
 //!
 //! | interface | device, VLANs | addresses | what is special |
 //! | --- | --- | --- | --- |
-//! | 24 | c1, 29 | 192.168.124.2, .126.2 (26), .127.2 (27) | no option 82, 2 DISCOVERs each |
-//! | 25 | c1, 30 | 192.168.125.2, .128.2 (28) | giaddr is a loopback; 1, 5, 10, 11; 1 DISCOVER each |
+//! | 24 | c1, 29 | 192.168.124.2, .126.2 (30), .127.2 (31) | no option 82, 2 DISCOVERs each |
+//! | 25 | c1, 30 | 192.168.125.2, .128.2 (32) | giaddr is a loopback; 1, 5, 10, 11; 1 DISCOVER each |
 
 use super::{C1, Interface, Option82, Policy, interface};
 
@@ -21,8 +21,8 @@ pub struct Attempt {
     pub answered: usize,
 }
 
-/// Interfaces 24 and 25, and their further addresses.
-pub(super) fn interfaces() -> Vec<Interface> {
+/// Interfaces 24 and 25, and their further addresses, from 30 on.
+pub(super) fn interfaces() -> [Vec<Interface>; 2] {
     let plain = |host: u8| Interface { tries: 2, ..interface(C1, [29, 0], [192, 168, host, 2]) };
     let loopback = |host: u8| Interface {
         tries: 1,
@@ -43,13 +43,12 @@ pub(super) fn interfaces() -> Vec<Interface> {
         }),
         ..interface(C1, [30, 0], [192, 168, host, 2])
     };
-    vec![
-        plain(124),
-        loopback(125),
+    let further = [
         Interface { further_of: 24, ..plain(126) },
         Interface { further_of: 24, ..plain(127) },
         Interface { further_of: 25, ..loopback(128) },
-    ]
+    ];
+    [vec![plain(124), loopback(125)], further.to_vec()]
 }
 
 /// A client for each place that one can have come to.
@@ -57,13 +56,13 @@ pub(super) fn attempts() -> Vec<Attempt> {
     let places = [
         (24, 24, 1, 0),
         (24, 24, 2, 0),
-        (24, 27, 2, 0),
-        (24, 24, 0, 26),
-        (24, 26, 1, 0),
+        (24, 31, 2, 0),
+        (24, 24, 0, 30),
+        (24, 30, 1, 0),
         (25, 25, 0, 0),
         (25, 25, 1, 0),
-        (25, 28, 1, 0),
-        (25, 25, 0, 28),
+        (25, 32, 1, 0),
+        (25, 25, 0, 32),
     ];
     let attempt = |(number, (interface, at, unanswered, answered)): (u8, (usize, usize, u32, usize))| {
         let mut chaddr = [0; 16];
