@@ -93,7 +93,7 @@ fn configuration(servers: &[Ipv4Addr]) -> String {
     let servers: Vec<String> = servers.iter().map(|server| format!("\"{server}\"")).collect();
     format!(
         "clients_max = 1048576\n\n[[server_group]]\nname = \"core\"\nservers = [{}]\n\n\
-         [[interface]]\nname = \"{CLIENT_PORT}\"\nserver_group = \"core\"\n\n\
+         [[interface]]\nname = \"{CLIENT_PORT}\"\nserver_group = \"core\"\nclients_max = 1048576\n\n\
          [interface.option82]\nserver_id_override = true\n",
         servers.join(", ")
     )
