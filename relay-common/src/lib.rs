@@ -18,7 +18,7 @@
 //! | `own` | which giaddr is one of ours |
 //! | `smart` | which of its interface's addresses a client's request goes out with |
 //! | `agent` | option 82 as it is inserted and recognised |
-//! | `removal`, `shift` | taking an option out of a message
+//! | `removal`, `shift` | taking an option out of a message |
 //! | `copy` | what makes one server's copy differ from another's |
 //! | `cut` | option 82 without virtual subnet selection, for servers in the clients' VRF |
 //! | `rate` | the token bucket of an interface |

@@ -354,3 +354,12 @@ pub enum Vss {
     /// Type 255: the global, default VPN.
     Global,
 }
+
+impl Vss {
+    /// Whether a server is in the VPN that clients are in, by the VRFs of both, `None` being the main table. That one is a VPN
+    /// only if `vss` says that it is the global one: what the configuration calls by another name there is one that this
+    /// machine has no VRF for.
+    pub fn is_near<T: PartialEq>(vss: Option<&Self>, clients: Option<T>, server: Option<T>) -> bool {
+        clients == server && (server.is_some() || vss == Some(&Self::Global))
+    }
+}

@@ -127,8 +127,8 @@ impl Config {
                 let circuit = option82.and_then(|option82| option82.circuit_id.as_ref());
                 // What a server in the clients' own VRF sends back has none.
                 let own = found.vrf.as_ref().map(|own| own.name.as_str());
-                let is_near = |vss: &&Vss| vrf == own && (vrf.is_some() || **vss == Vss::Global);
-                let vss = option82.and_then(|option82| option82.vss.as_ref()).filter(|vss| !is_near(vss));
+                let vss = option82.and_then(|option82| option82.vss.as_ref());
+                let vss = vss.filter(|vss| !Vss::is_near(Some(vss), own, vrf));
                 let same = *circuits.entry((place, circuit, vss)).or_insert(index);
                 if same != index {
                     report.error(

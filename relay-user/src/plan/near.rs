@@ -26,10 +26,10 @@ impl<'a> Near<'a> {
         Self { group, option82, vrf }
     }
 
-    /// What servers in a VRF get. The main table is a VPN only if `vss` says that it is the global one: what the configuration
-    /// calls by another name there is one that this machine has no VRF for.
+    /// What servers in a VRF get.
     fn form(&self, vrf: u32) -> Form {
-        let near = vrf == self.vrf && (vrf != 0 || self.option82.vss == Some(Vss::Global));
+        let table = |vrf: u32| (vrf != 0).then_some(vrf);
+        let near = Vss::is_near(self.option82.vss.as_ref(), table(self.vrf), table(vrf));
         if near { Form::Near } else { Form::Far }
     }
 
