@@ -9,6 +9,7 @@
 //! | `answer` | what the table says about itself |
 //! | `inbox` | where the slow path leaves its records |
 //! | `rings` | where the fast path leaves its records |
+//! | `ordered` | the records of both in the order of time |
 //! | `policy` | what the table is told of the configuration |
 //! | `storage` | the store of leases, kept open or opened again |
 //! | `step` | what a client has come to, for those who follow |
@@ -16,6 +17,7 @@
 
 pub mod answer;
 pub mod inbox;
+pub(crate) mod ordered;
 mod policy;
 mod rings;
 mod step;

@@ -6,14 +6,14 @@
 use relay_common::event::Event;
 
 use super::arrival::SETTLED;
-use crate::clients::BootTime;
+use crate::{clients::BootTime, snoop::ordered::Ordered};
 
 /// More than this are not held back: in a storm, what is older may be far behind in the queue of its port.
 const MOST: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    records: Vec<Event>,
+    records: Ordered,
 }
 
 impl Held {
@@ -27,21 +27,15 @@ impl Held {
     }
 
     /// Gives out, in the order of time, what arrived up to `time`.
-    pub(super) fn up_to(&mut self, time: BootTime, mut give: impl FnMut(Event)) {
-        if self.records.is_empty() {
-            return;
-        }
-        self.records.sort_by_key(|record| record.timestamp);
-        let count = self.records.partition_point(|record| record.timestamp <= time.nanos());
-        self.records.drain(..count).for_each(&mut give);
+    pub(super) fn up_to(&mut self, time: BootTime, give: impl FnMut(Event)) {
+        self.records.up_to(time, give);
     }
 
     /// The same of what has settled, if everything that arrived up to `known` has been read from every port.
     pub(super) fn settled(&mut self, known: BootTime, mut give: impl FnMut(Event)) {
         let settled = known.nanos().saturating_sub(SETTLED.as_nanos() as u64);
-        self.up_to(BootTime::from_nanos(settled), &mut give);
-        let surplus = self.records.len().saturating_sub(MOST);
-        self.records.drain(..surplus).for_each(&mut give);
+        self.records.up_to(BootTime::from_nanos(settled), &mut give);
+        self.records.beyond(MOST, &mut give);
     }
 }
 
@@ -85,6 +79,6 @@ mod tests {
             held.push(record(10_000 + micros));
         }
         assert_eq!(given(|give| held.settled(at(0), give)), [10_000, 10_001, 10_002]);
-        assert_eq!(held.records.len(), MOST);
+        assert_eq!(given(|give| held.up_to(at(u64::MAX / 1000), give)).len(), MOST);
     }
 }

@@ -14,6 +14,8 @@ use std::{
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use relay_common::event::Event;
 
+use super::ordered::Ordered;
+
 /// DHCPDISCOVER (RFC 2132 section 9.6).
 const DISCOVER: u8 = 1;
 /// Records of other messages that wait at most: 2 MiB.
@@ -103,13 +105,12 @@ impl Inbox {
         }
     }
 
-    /// Takes all that waits, in the order of time.
-    pub fn take(&self, into: &mut Vec<Event>) {
+    /// Takes all that waits.
+    pub(super) fn take(&self, into: &mut Ordered) {
         let Waiting { discovers, others } =
             std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         into.extend(discovers);
         into.extend(others);
-        into.sort_by_key(|event| event.timestamp);
     }
 
     /// Records that there was no room for.
@@ -126,6 +127,7 @@ mod tests {
     use bytemuck::Zeroable as _;
 
     use super::*;
+    use crate::clients::BootTime;
 
     #[test]
     fn a_flood_of_discovers_takes_no_room_from_other_messages() {
@@ -135,8 +137,9 @@ mod tests {
         }
         inbox.push(Event { message: 5, timestamp: 7, ..Event::zeroed() });
         assert_eq!(inbox.lost(), Lost { discovers: DISCOVER_ROOM as u64, others: 0 });
-        let mut taken = Vec::new();
-        inbox.take(&mut taken);
+        let (mut ordered, mut taken) = (Ordered::default(), Vec::new());
+        inbox.take(&mut ordered);
+        ordered.up_to(BootTime::NEVER, |event| taken.push(event));
         assert_eq!(taken.len(), DISCOVER_ROOM + 1);
         assert!(taken.is_sorted_by_key(|event| event.timestamp));
         assert_eq!(taken.iter().filter(|event| event.message == 5).count(), 1);
@@ -150,7 +153,7 @@ mod tests {
             inbox.push(Event::zeroed());
         }
         assert_eq!(waker.0.read(), Ok(1));
-        inbox.take(&mut Vec::new());
+        inbox.take(&mut Ordered::default());
         inbox.push(Event::zeroed());
         assert_eq!(waker.0.read(), Ok(1));
     }

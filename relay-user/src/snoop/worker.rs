@@ -15,12 +15,13 @@ use nix::{
         timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
     },
 };
-use relay_common::event::Event;
 use tokio::sync::broadcast;
 
 use super::{
     Labels, Rings,
     inbox::{Lost, Waker},
+    ordered::Ordered,
+    rings::Reached,
     step,
     storage::Storage,
 };
@@ -100,7 +101,7 @@ pub(super) struct Worker {
     changes: Changes,
     recovery: Recovery,
     queries: Option<Sender>,
-    taken: Vec<Event>,
+    ordered: Ordered,
     actions: Vec<Action>,
     unreadable: u64,
 }
@@ -138,7 +139,7 @@ impl Worker {
             changes: Changes::default(),
             recovery,
             queries,
-            taken: Vec::new(),
+            ordered: Ordered::default(),
             actions: Vec::new(),
             unreadable: 0,
         })
@@ -265,29 +266,26 @@ impl Worker {
 
     /// Takes the records that are there, up to a bound, in the order of time. Returns whether there may be more.
     fn take(&mut self) -> io::Result<bool> {
-        let mut taken = std::mem::take(&mut self.taken);
-        self.state.events.take(&mut taken);
-        let more = match &mut self.rings {
-            Some(rings) => rings.take(&mut taken, &mut self.unreadable),
-            None => false,
-        };
-        // A request that the slow path relayed while the rings were read: its answer may be among what was read.
-        self.state.events.take(&mut taken);
-        taken.sort_by_key(|event| event.timestamp);
         let now = BootTime::now()?;
-        for event in &taken {
-            self.watch.observe(event, now);
+        let mut ordered = std::mem::take(&mut self.ordered);
+        self.state.events.take(&mut ordered);
+        let reached = match &mut self.rings {
+            Some(rings) => rings.take(now, &mut ordered),
+            None => Reached { time: now, more: false, unreadable: 0 },
+        };
+        self.unreadable += reached.unreadable;
+        ordered.up_to(reached.time, |event| {
+            self.watch.observe(&event, now);
             // What changes nothing has been counted by the table.
-            let done = self.table.handle(event, now, &mut self.actions);
-            self.recovery.observe(event, done, &self.table, now);
+            let done = self.table.handle(&event, now, &mut self.actions);
+            self.recovery.observe(&event, done, &self.table, now);
             self.act();
-        }
-        taken.clear();
-        self.taken = taken;
+        });
+        self.ordered = ordered;
         self.table.expire(now, &mut self.actions);
         self.act();
         self.leases.write(&mut self.changes);
-        Ok(more)
+        Ok(reached.more || !self.ordered.is_empty())
     }
 
     /// Takes what servers have answered to leasequeries, and sends what is to be asked now. `start` is given once.
