@@ -8,7 +8,9 @@ mod arrival;
 mod held;
 pub mod record;
 mod relay;
+mod shorter;
 mod state;
+mod ways;
 mod worker;
 
 use std::{
@@ -50,6 +52,9 @@ impl SlowPath {
         let failed = |error| SocketError::system("slow path", "make a socket pair", error);
         let (waker, woken) = UnixStream::pair().map_err(failed)?;
         woken.set_nonblocking(true).map_err(failed)?;
+        let told = waker.try_clone().map_err(failed)?;
+        told.set_nonblocking(true).map_err(failed)?;
+        state.wakes(told);
         let (changes, received) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("slow-path".to_owned())

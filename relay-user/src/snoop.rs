@@ -34,12 +34,11 @@ use std::{
 
 use tokio::sync::broadcast;
 
-pub use policy::{Label, Labels, policy};
+pub use policy::{Known, Label, Labels, policy};
 pub use rings::Rings;
 pub use worker::{Tallies, View};
 
 use crate::{
-    clients::Policy,
     control::leases::StepRow,
     hosts::Wanted,
     leasequery::{Places, Recovery, Sender},
@@ -76,7 +75,7 @@ impl Snoop {
     /// There can be no more threads or file descriptors.
     pub fn start(
         state: Arc<State>,
-        policy: Policy,
+        known: Known,
         labels: Labels,
         state_dir: PathBuf,
         leases: Arc<Leases>,
@@ -89,6 +88,8 @@ impl Snoop {
         let handle = Handle { orders, waker: waker.clone(), steps: steps.clone() };
         state.events.wakes(waker.clone());
         state.lease_answers.wakes(waker.clone());
+        let Known { policy, vrfs } = known;
+        let labels = labels.within(&vrfs);
         let worker = Worker::new(state, policy, labels, received, waker, (steps, leases, hosts), queries)?;
         let thread =
             std::thread::Builder::new().name("clients".to_owned()).spawn(move || worker.run(state_dir))?;
@@ -125,8 +126,9 @@ impl Handle {
     ///
     /// # Errors
     /// The thread has ended.
-    pub fn configure(&self, policy: Policy, labels: Labels) -> io::Result<()> {
-        self.tell(Order::Configure(policy, labels))
+    pub fn configure(&self, known: Known, labels: Labels) -> io::Result<()> {
+        let Known { policy, vrfs } = known;
+        self.tell(Order::Configure(policy, labels.within(&vrfs)))
     }
 
     /// Tells where clients are, for those who are asked about.

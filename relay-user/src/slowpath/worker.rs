@@ -81,6 +81,7 @@ impl Worker {
                 self.relayer.read_up_to(BootTime::NEVER);
                 return;
             }
+            self.relayer.follow(&self.state.view());
             self.relay_punted();
             if let Err(error) = self.relay_ports() {
                 tracing::error!(%error, "the slow path has no clock and ends");
