@@ -7,7 +7,6 @@
 
 mod events;
 mod host;
-mod moves;
 mod neighbour;
 pub(crate) mod request;
 mod resolve;

@@ -66,7 +66,6 @@ pub fn tables(world: &World) -> Tables {
         groups,
         agents: maps.agents,
         owners: maps.owners,
-        ..Tables::default()
     }
 }
 

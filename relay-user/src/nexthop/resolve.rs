@@ -151,7 +151,7 @@ mod tests {
             vrf_table: None,
         };
         change(&mut link);
-        HostView { links: [(3, link)].into(), ..HostView::default() }
+        HostView { links: [(3, link)].into(), addresses: Vec::new() }
     }
 
     fn via(mtu: Option<u32>) -> Route {

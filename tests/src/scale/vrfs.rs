@@ -158,7 +158,7 @@ pub fn described(count: u16) -> (Machine, Snapshot) {
         })
         .collect();
     let Description { devices, links, addresses } = machine;
-    let host = HostView { links, addresses, ..HostView::default() };
+    let host = HostView { links, addresses };
     (Machine::new("relay", devices), Snapshot { next_hops, host: Arc::new(host) })
 }
 
