@@ -34,6 +34,9 @@ pub struct Device {
     pub ifindex: u32,
     /// Whether it is up: on one that is not, the kernel keeps no routes.
     pub up: bool,
+    /// Counts the times that the kernel has dropped the routes on it: one that went down and came up again between two looks is
+    /// not as it was.
+    pub flushes: u64,
 }
 
 /// What is installed in the kernel for one client.

@@ -7,6 +7,7 @@
 
 mod events;
 mod host;
+mod moves;
 mod neighbour;
 pub(crate) mod request;
 mod resolve;

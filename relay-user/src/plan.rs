@@ -8,6 +8,7 @@ mod further;
 mod lookup;
 mod near;
 mod realm;
+mod servers;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,11 +24,11 @@ use crate::{
     config::{
         ResolvedConfig, VlanTags,
         domain::{Affinity, Numbering, Policy, UdpChecksum},
-        resolved::{ResolvedGroup, ResolvedInterface, ResolvedOption82, ResolvedServer},
+        resolved::{ResolvedInterface, ResolvedOption82},
     },
     hosts::{Device, Devices},
-    nexthop::{HostView, NextHop, Resolution, Snapshot, Target},
-    tables::{GroupState, Hop, ServerState, Tables},
+    nexthop::{HostView, Resolution, Snapshot, Target},
+    tables::{GroupState, Tables},
 };
 use lookup::Lookup;
 use near::{Near, vrf_of};
@@ -53,6 +54,15 @@ pub struct Placed {
     pub tags: VlanTags,
 }
 
+/// The VRF that clients are in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientVrf {
+    /// Its device; `None`: the main table.
+    pub name: Option<String>,
+    /// Its routing table, 0 for the main one.
+    pub table: u32,
+}
+
 /// What the relay is to do now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -63,6 +73,9 @@ pub struct Plan {
     /// The device that clients are behind as the kernel routes to them, by the index of their interface: the port, or the
     /// VLAN device on it.
     pub devices: Devices,
+    /// The VRF that the clients of each interface of the configuration are in now, in its order; of one whose device is gone for
+    /// the moment, that of the configuration.
+    pub client_vrfs: Vec<ClientVrf>,
     /// Where the requests of an interface come in and with which tags, by its index.
     pub places: BTreeMap<u32, Placed>,
     /// Why a configured interface does not relay now, by its index (from 1).
@@ -85,41 +98,14 @@ pub fn make(config: &ResolvedConfig, machine: &Snapshot, redirects: &dyn Fn(u32)
     let host = &*machine.host;
     let lookup = Lookup::new(host, config.relay.xdp_mode);
     let mut plan = Plan::default();
-    for group in &config.groups {
-        let servers = group
-            .servers
-            .iter()
-            .map(|server| {
-                let target = Target { vrf: server.vrf_name(), server: server.address };
-                let hop = machine.next_hops.get(&target).and_then(Resolution::next_hop);
-                ServerState {
-                    address: server.address,
-                    vrf: server.table(),
-                    min_secs: server.min_secs,
-                    hop: hop.map(|hop| self::hop(hop, redirects)),
-                }
-            })
-            .collect();
-        plan.tables.groups.push(GroupState { servers });
-    }
+    servers::enter(config, machine, &lookup, redirects, &mut plan.tables);
     upstream_ports(config, machine, &lookup, &mut plan);
-    let mut client_vrfs = Vec::new();
     for (index, interface) in (1u32..).zip(&config.interfaces) {
-        client_vrfs.push(client_port(config, host, &lookup, redirects, index, interface, &mut plan));
+        client_port(config, host, &lookup, redirects, index, interface, &mut plan);
     }
-    further::add(config, host, &client_vrfs, &mut plan);
+    further::add(config, host, &mut plan);
     addresses(config, host, &mut plan);
     plan
-}
-
-fn hop(hop: &NextHop, redirects: &dyn Fn(u32) -> bool) -> Hop {
-    Hop {
-        ifindex: hop.ifindex,
-        next_mac: hop.next_mac,
-        port_mac: hop.port_mac,
-        mtu: hop.mtu,
-        redirect: redirects(hop.ifindex),
-    }
 }
 
 /// The server-facing ports: those configured, else those the routes to the servers lead out of.
@@ -145,7 +131,14 @@ fn upstream_ports(config: &ResolvedConfig, machine: &Snapshot, lookup: &Lookup<'
     }
 }
 
-/// Returns the routing table of the clients' VRF.
+impl Plan {
+    /// Which servers of an interface are in its clients' VPN; `None` where nobody asks.
+    fn near<'a>(&self, index: u32, interface: &'a ResolvedInterface) -> Option<Near<'a>> {
+        let vrf = self.client_vrfs.get((index as usize).checked_sub(1)?)?;
+        Some(Near::new(self.tables.groups.get(interface.group)?, interface.option82.as_ref()?, vrf.table))
+    }
+}
+
 fn client_port(
     config: &ResolvedConfig,
     host: &HostView,
@@ -154,23 +147,37 @@ fn client_port(
     index: u32,
     interface: &ResolvedInterface,
     plan: &mut Plan,
-) -> u32 {
+) {
     let relay = &config.relay;
     let group = config.groups.get(interface.group);
     let found = lookup.find(interface);
     let placed = found.as_ref().ok();
     let client_vrf = match placed {
-        Some(found) => vrf_of(host, found.holder.index),
-        None => interface.vrf.as_ref().map_or(0, |vrf| vrf.table),
+        Some(found) => {
+            let vrf = host.vrf_of(found.holder.index);
+            let table = vrf.and_then(|vrf| vrf.vrf_table).unwrap_or(0);
+            ClientVrf { name: vrf.map(|vrf| vrf.name.clone()), table }
+        }
+        None => ClientVrf {
+            name: interface.vrf.as_ref().map(|vrf| vrf.name.clone()),
+            table: interface.vrf.as_ref().map_or(0, |vrf| {
+                let now = lookup.vrf(vrf).map(|(_, table)| table);
+                now.unwrap_or(vrf.table)
+            }),
+        },
     };
-    let several = group.is_some_and(|group| group.tables().len() > 1);
+    let table = client_vrf.table;
+    plan.client_vrfs.push(client_vrf);
+    let servers = plan.tables.groups.get(interface.group);
+    let several = servers.is_some_and(|group| group.vrfs().len() > 1);
+    let server_vrf = servers.and_then(|group| group.servers.first()).map_or(0, |server| server.vrf);
     let mut flags = if several { flag::SEVERAL_VRFS } else { 0 };
     if let Some(option82) = &interface.option82 {
         flags |= option82_flags(option82);
         if option82.server_id_override && group.is_some_and(|group| group.affinity == Affinity::Auto) {
             flags |= flag::AFFINITY;
         }
-        let near = group.map(|group| Near::new(group, option82, client_vrf));
+        let near = plan.near(index, interface);
         if near.is_some_and(|near| near.enter(&mut plan.tables, index, interface.address, interface.giaddr)) {
             flags |= flag::OPTION82;
         }
@@ -200,7 +207,7 @@ fn client_port(
         tries: 0,
         prefix: interface.prefix_len,
         flags,
-        server_vrf: group.and_then(|group| group.servers.first()).map_or(0, ResolvedServer::table),
+        server_vrf,
         realm: 0,
         first: index,
         next: 0,
@@ -209,16 +216,20 @@ fn client_port(
         Ok(found) => found,
         Err(why) => {
             plan.idle.insert(index, why);
-            return client_vrf;
+            return;
         }
     };
-    let device = Device { ifindex: found.holder.index, up: found.holder.up };
+    let device = Device {
+        ifindex: found.holder.index,
+        up: found.holder.up,
+        flushes: host.flushes.get(&found.holder.index).copied().unwrap_or(0),
+    };
     plan.devices.insert(index, device);
     for port in &found.place.ports {
         for ifindex in lookup.shown(*port) {
             let key = PortKey { ifindex, outer: tags.outer.unwrap_or(0), inner: tags.inner.unwrap_or(0) };
             let upstream = plan.tables.ports.get(&key).map_or(0, |port| port.upstream);
-            let port = Port { interface: index, vrf: client_vrf, mac: found.mac, upstream };
+            let port = Port { interface: index, vrf: table, mac: found.mac, upstream };
             plan.tables.ports.insert(key, port);
         }
         let Some(link) = host.links.get(port) else { continue };
@@ -228,7 +239,6 @@ fn client_port(
             .clients = true;
     }
     plan.places.insert(index, Placed { ports: found.place.ports, tags });
-    client_vrf
 }
 
 fn option82_flags(option82: &ResolvedOption82) -> u32 {
@@ -247,12 +257,10 @@ fn addresses(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
     for address in &host.addresses {
         entry(table, vrf_of(host, address.ifindex), address.address).local = 1;
     }
-    for group in &config.groups {
-        for server in &group.servers {
-            entry(table, server.table(), server.address).server = 1;
-        }
+    for server in plan.tables.groups.iter().flat_map(|group| &group.servers) {
+        entry(table, server.vrf, server.address).server = 1;
     }
-    let vrfs: Vec<BTreeSet<u32>> = config.groups.iter().map(ResolvedGroup::tables).collect();
+    let vrfs: Vec<BTreeSet<u32>> = plan.tables.groups.iter().map(GroupState::vrfs).collect();
     let mut answered = Answered::new();
     let mut giaddrs = BTreeSet::new();
     for (index, record) in (1u32..).zip(&plan.tables.interfaces) {

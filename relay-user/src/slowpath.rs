@@ -8,10 +8,13 @@ mod arrival;
 mod held;
 pub mod record;
 mod relay;
+mod shorter;
 mod state;
+mod ways;
 mod worker;
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write as _},
     os::unix::net::UnixStream,
     sync::{Arc, mpsc},
@@ -20,9 +23,8 @@ use std::{
 
 use aya::maps::{MapData, RingBuf};
 
-pub use relay::{Relayer, ServerSockets};
+pub use relay::Relayer;
 pub use state::{State, View};
-pub use worker::Next;
 
 use crate::{
     memory::Memory,
@@ -38,16 +40,21 @@ pub struct SlowPath {
 }
 
 impl SlowPath {
-    /// Starts the thread in the network namespace of the calling one.
+    /// Starts the thread in the network namespace of the calling one. `vrfs` are those of the
+    /// servers, by routing table, with their devices.
     pub fn start(
         state: Arc<State>,
         memory: Memory,
-        server_sockets: ServerSockets,
+        vrfs: &BTreeMap<u32, Option<String>>,
+        dscp: u8,
     ) -> Result<Self, SocketError> {
-        let relayer = Relayer::new(Arc::clone(&state), memory, server_sockets)?;
+        let relayer = Relayer::new(Arc::clone(&state), memory, vrfs, dscp)?;
         let failed = |error| SocketError::system("slow path", "make a socket pair", error);
         let (waker, woken) = UnixStream::pair().map_err(failed)?;
         woken.set_nonblocking(true).map_err(failed)?;
+        let told = waker.try_clone().map_err(failed)?;
+        told.set_nonblocking(true).map_err(failed)?;
+        state.wakes(told);
         let (changes, received) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("slow-path".to_owned())
@@ -69,11 +76,6 @@ impl SlowPath {
     /// Takes over the copies that the fast path cannot send.
     pub fn take_punted(&self, ring: RingBuf<MapData>) -> io::Result<()> {
         self.tell(Change::Punted(Box::new(ring)))
-    }
-
-    /// Goes over to another configuration. Its [`Next::done`] hears of it.
-    pub fn follow(&self, next: Next) -> io::Result<()> {
-        self.tell(Change::Follow(Box::new(next)))
     }
 
     fn tell(&self, change: Change) -> io::Result<()> {

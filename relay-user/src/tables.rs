@@ -1,7 +1,12 @@
 //! The relay's tables in ordinary collections: what the slow path consults, and what the fast path's maps are filled
 //! from. Both come from one value, so they cannot disagree.
 
-use std::{cell::RefCell, collections::BTreeMap, net::Ipv4Addr, time::Instant};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    time::Instant,
+};
 
 use relay_common::{
     Bucket, Env, Route,
@@ -24,8 +29,20 @@ pub struct Hop {
     pub port_mac: [u8; 6],
     /// Largest IPv4 packet on the way, octets.
     pub mtu: u16,
-    /// Whether the device takes redirected frames; if not, the daemon sends the copy.
+    /// Whether XDP can send there, because the device takes redirected frames; if not, the daemon sends the copy.
     pub redirect: bool,
+}
+
+/// Routing table that stands for that of a VRF which is not there: no VRF has it (`RT_TABLE_MAX`).
+pub const NOWHERE: u32 = u32::MAX;
+
+/// A VRF that servers are in, or the main table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerVrf {
+    /// The VRF device; `None`: the main table.
+    pub device: Option<String>,
+    /// Its index, 0 for the main table. Another one is another device, though it may have name and table of the former.
+    pub ifindex: u32,
 }
 
 /// One server of a group.
@@ -33,7 +50,7 @@ pub struct Hop {
 pub struct ServerState {
     /// Its address.
     pub address: Ipv4Addr,
-    /// Routing table of the VRF it is reached through, 0 for the main table.
+    /// Routing table of the VRF it is reached through, 0 for the main table, [`NOWHERE`] while that VRF is not there.
     pub vrf: u32,
     /// Messages whose `secs` are fewer are not sent to it.
     pub min_secs: u16,
@@ -62,6 +79,11 @@ impl GroupState {
         known.min().unwrap_or(u32::from(u16::MAX))
     }
 
+    /// The routing tables of its servers' VRFs, each once.
+    pub fn vrfs(&self) -> BTreeSet<u32> {
+        self.servers.iter().map(|server| server.vrf).collect()
+    }
+
     /// Bit i: what `of` says of server i.
     pub fn mask(&self, of: impl Fn(&ServerState) -> bool) -> u32 {
         self.servers.iter().enumerate().fold(0, |mask, (index, server)| mask | u32::from(of(server)) << index)
@@ -79,6 +101,8 @@ pub struct Tables {
     pub interfaces: Vec<Interface>,
     /// Server groups.
     pub groups: Vec<GroupState>,
+    /// The VRFs that servers are in and that are there, by their routing tables.
+    pub vrfs: BTreeMap<u32, ServerVrf>,
     /// The option 82 that an interface inserts, by its index.
     pub agents: BTreeMap<u32, Agent>,
     /// Whose option 82 a server has sent back.

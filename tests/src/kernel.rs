@@ -66,6 +66,7 @@ pub fn tables(world: &World) -> Tables {
         groups,
         agents: maps.agents,
         owners: maps.owners,
+        ..Tables::default()
     }
 }
 

@@ -169,6 +169,23 @@ fn clients_have_routes_while_they_have_leases_in_native_mode() {
 }
 
 #[test]
+fn a_port_that_is_down_too_briefly_to_be_seen_keeps_no_client_without_its_route() {
+    let scene = Scene::new(Mode::Native);
+    let client = Dhclient::start(&scene.client, EDGE).unwrap();
+    let address = client.bound().unwrap();
+    let mac = scene.client.mac(EDGE).unwrap();
+    drop(client);
+    let batch = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(batch.path(), format!("link set {EDGE} down\nlink set {EDGE} up\n").repeat(50)).unwrap();
+    for _ in 0..10 {
+        scene.place().until_routed(address, mac).unwrap();
+        // The kernel takes the route away with the first line, and says so to nobody.
+        scene.relay().run(&format!("ip -batch {}", batch.path().display())).unwrap();
+    }
+    scene.place().until_routed(address, mac).unwrap();
+}
+
+#[test]
 fn a_strangers_route_for_a_clients_address_stays_and_is_counted() {
     let scene = Scene::new(Mode::Native);
     // All addresses there are, but by another way.

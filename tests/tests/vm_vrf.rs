@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a helper of a test fails the test")]
 
+#[path = "vm_vrf/clients.rs"]
+mod clients;
+#[path = "vm_vrf/near.rs"]
+mod near;
+
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;

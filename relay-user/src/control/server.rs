@@ -223,26 +223,22 @@ async fn attend(mut stream: UnixStream, source: Arc<dyn Source>) -> io::Result<(
                     Ok(steps) => {
                         return stream_steps(reader.into_inner().into_inner(), writer, steps, &filter).await;
                     }
-                    Err(message) => Err(message.into()),
+                    Err(message) => Err(message),
                 },
                 Ok(question) => {
                     let command = question.command;
-                    let answered = tokio::task::spawn_blocking(move || match question.command {
-                        Command::Reload => source.reload(),
-                        _ => source.answer(&question).map_err(Refusal::from),
-                    });
-                    match answered.await {
+                    match tokio::task::spawn_blocking(move || source.answer(&question)).await {
                         Ok(answer) => answer,
                         Err(error) => {
                             tracing::error!(%command, %error, "a question on the control socket was not answered");
-                            Err(format!("\"{command}\" failed inside the daemon; its log says more").into())
+                            Err(format!("\"{command}\" failed inside the daemon; its log says more"))
                         }
                     }
                 }
-                Err(message) => Err(message.into()),
+                Err(message) => Err(message),
             }
         }
-        Err(_) => Err(format!("no question within {} s", TIMEOUT.as_secs()).into()),
+        Err(_) => Err(format!("no question within {} s", TIMEOUT.as_secs())),
     };
     let mut document = document(answer)?;
     document.push(b'\n');
@@ -273,9 +269,9 @@ fn question(line: &[u8]) -> Result<Question, String> {
     Ok(Question { command, filter: filter.unwrap_or_default() })
 }
 
-fn document(answer: Result<Vec<u8>, Refusal>) -> io::Result<Vec<u8>> {
+fn document(answer: Result<Vec<u8>, String>) -> io::Result<Vec<u8>> {
     Ok(match answer {
         Ok(document) => document,
-        Err(refusal) => serde_json::to_vec(&refusal)?,
+        Err(error) => serde_json::to_vec(&Refusal { error })?,
     })
 }

@@ -8,13 +8,13 @@ use std::{
     time::Instant,
 };
 
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     Devices, Entry, Wanted,
     kernel::{self, Outcome, Route},
     table,
-    wanted::{Key, Work},
+    wanted::Key,
 };
 use crate::{
     clients::Host,
@@ -26,7 +26,7 @@ use crate::{
 /// the next daemon knows them again.
 #[derive(Debug)]
 pub struct HostRoutes {
-    wanted: Arc<Wanted>,
+    devices: watch::Sender<Devices>,
     task: JoinHandle<()>,
 }
 
@@ -37,20 +37,25 @@ impl HostRoutes {
     /// No netlink socket.
     pub fn start(wanted: Arc<Wanted>, devices: Devices) -> io::Result<Self> {
         let requests = Requests::open_strict()?;
-        wanted.follow(devices);
+        let (devices, receiver) = watch::channel(devices);
         let state = State {
             requests,
-            wanted: Arc::clone(&wanted),
+            wanted,
+            devices: receiver,
             installed: BTreeMap::new(),
             found: BTreeSet::new(),
             complaints: Quota::default(),
         };
-        Ok(Self { wanted, task: tokio::spawn(state.run()) })
+        Ok(Self { devices, task: tokio::spawn(state.run()) })
     }
 
     /// The devices are these now.
     pub fn follow(&self, devices: Devices) {
-        self.wanted.follow(devices);
+        self.devices.send_if_modified(|known| {
+            let changed = *known != devices;
+            *known = devices;
+            changed
+        });
     }
 }
 
@@ -63,6 +68,7 @@ impl Drop for HostRoutes {
 struct State {
     requests: Requests,
     wanted: Arc<Wanted>,
+    devices: watch::Receiver<Devices>,
     installed: BTreeMap<Key, Entry>,
     /// Routes of an earlier daemon that are wanted still.
     found: BTreeSet<Route>,
@@ -72,32 +78,38 @@ struct State {
 impl State {
     async fn run(mut self) {
         let wanted = Arc::clone(&self.wanted);
-        let mut begun = false;
+        while !wanted.is_settled() {
+            wanted.changed.notified().await;
+        }
+        let devices = self.devices.borrow_and_update().clone();
+        if let Err(error) = self.clear(&devices).await {
+            tracing::warn!("host routes of an earlier daemon may be left in the kernel: {error}");
+        }
+        self.all(&devices).await;
         loop {
-            match wanted.take() {
-                Some(Work::All(hosts, devices)) => {
-                    if !std::mem::replace(&mut begun, true)
-                        && let Err(error) = self.clear(&hosts, &devices).await
-                    {
-                        tracing::warn!("host routes of an earlier daemon may be left in the kernel: {error}");
+            tokio::select! {
+                changed = self.devices.changed() => {
+                    if changed.is_err() {
+                        return;
                     }
-                    self.all(hosts, &devices).await;
+                    // What was on a device that went down or away is not in the kernel any more.
+                    let devices = self.devices.borrow_and_update().clone();
+                    self.all(&devices).await;
                 }
-                Some(Work::Some(changed, devices)) => {
-                    for (key, host) in changed {
+                () = wanted.changed.notified() => {
+                    let devices = self.devices.borrow().clone();
+                    for (key, host) in wanted.take() {
                         self.bring(key, host, &devices, false).await;
                     }
                 }
-                None => {}
             }
-            wanted.changed.notified().await;
         }
     }
 
     /// Takes away what an earlier daemon has installed and nobody wants now; the rest counts as not there, and is put in place
     /// again.
-    async fn clear(&mut self, hosts: &[Host], devices: &Devices) -> Result<(), RequestError> {
-        let entries: Vec<Entry> = hosts.iter().filter_map(|host| entry(host, devices)).collect();
+    async fn clear(&mut self, devices: &Devices) -> Result<(), RequestError> {
+        let entries: Vec<Entry> = self.wanted.all().iter().filter_map(|host| entry(host, devices)).collect();
         let routes: BTreeSet<Route> = entries.iter().map(Route::of).collect();
         let neighbours: BTreeSet<(u32, Ipv4Addr)> =
             entries.iter().map(|entry| (entry.ifindex, entry.address)).collect();
@@ -122,7 +134,8 @@ impl State {
     }
 
     /// Everything once more.
-    async fn all(&mut self, hosts: Vec<Host>, devices: &Devices) {
+    async fn all(&mut self, devices: &Devices) {
+        let hosts = self.wanted.all();
         let wanted: BTreeMap<Key, Host> =
             hosts.into_iter().map(|host| ((host.vrf, host.address), host)).collect();
         let gone: Vec<Key> = self.installed.keys().filter(|key| !wanted.contains_key(key)).copied().collect();

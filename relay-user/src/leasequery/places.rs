@@ -101,7 +101,7 @@ pub fn places(config: &ResolvedConfig, plan: &Plan, host: &HostView) -> Places {
     let vrfs: HashMap<u32, u32> = plan.tables.ports.values().map(|port| (port.interface, port.vrf)).collect();
     let mut found = Places::default();
     for (index, interface) in (1u32..).zip(&config.interfaces) {
-        let (Some(device), Some(group)) = (plan.devices.get(&index), config.groups.get(interface.group))
+        let (Some(device), Some(group)) = (plan.devices.get(&index), plan.tables.groups.get(interface.group))
         else {
             continue;
         };
@@ -125,7 +125,7 @@ pub fn places(config: &ResolvedConfig, plan: &Plan, host: &HostView) -> Places {
         let place = Place {
             interface: index,
             vrf,
-            servers: group.servers.iter().map(|server| (server.table(), server.address)).collect(),
+            servers: group.servers.iter().map(|server| (server.vrf, server.address)).collect(),
             giaddr: interface.giaddr,
             subnets,
             own: addresses.iter().map(|address| address.address).collect(),

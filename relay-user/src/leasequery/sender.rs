@@ -1,28 +1,39 @@
 //! The sockets that queries leave by: one for each VRF that servers are in, from port 67, as RFC 4388 has it. What comes back is
 //! for the slow path, whose packet sockets hear of every reply.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use super::Query;
 use crate::{
-    config::ResolvedConfig,
+    config::{HostError, Machine, ResolvedConfig},
     quota::Quota,
     socket::{ServerSocket, SocketError},
+    tables::NOWHERE,
 };
 
 /// Sends queries.
 pub struct Sender {
     dscp: u8,
-    /// By the routing table of the VRF.
-    sockets: BTreeMap<u32, Way>,
+    /// The VRF devices that servers are in; `None`: the main table.
+    vrfs: BTreeSet<Option<String>>,
+    /// By the routing table of the VRF. What did not work is not there: a VRF that was deleted and made again wants a new socket,
+    /// and perhaps has another table.
+    sockets: BTreeMap<u32, ServerSocket>,
     complaints: Quota<String>,
 }
 
-struct Way {
-    /// The VRF device.
-    vrf: Option<String>,
-    /// `None` after an error: a VRF that was deleted and made again wants a new one.
-    socket: Option<ServerSocket>,
+/// Why a query was not sent.
+#[derive(Debug, thiserror::Error)]
+enum NotSent {
+    #[error("the VRF it is reached through is not there")]
+    NoVrf,
+    #[error(transparent)]
+    Machine(#[from] HostError),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
 }
 
 impl Sender {
@@ -32,30 +43,46 @@ impl Sender {
     /// As [`ServerSocket::open`].
     pub fn open(config: &ResolvedConfig) -> Result<Self, SocketError> {
         let dscp = config.relay.dscp;
-        let mut sockets = BTreeMap::new();
+        let (mut vrfs, mut sockets) = (BTreeSet::new(), BTreeMap::new());
         for (table, vrf) in config.server_vrfs() {
-            let socket = Some(ServerSocket::open(vrf.as_deref(), dscp)?);
-            sockets.insert(table, Way { vrf, socket });
+            sockets.insert(table, ServerSocket::open(vrf.as_deref(), dscp)?);
+            vrfs.insert(vrf);
         }
-        Ok(Self { dscp, sockets, complaints: Quota::default() })
+        Ok(Self { dscp, vrfs, sockets, complaints: Quota::default() })
     }
 
     /// Sends one. What cannot be sent is as good as lost on the way: it is asked again.
     pub fn send(&mut self, query: &Query) {
         let Query { server: (table, server), source, message } = query;
-        let Some(way) = self.sockets.get_mut(table) else { return };
-        let sent = match way.socket.take() {
-            Some(socket) => Ok(socket),
-            None => ServerSocket::open(way.vrf.as_deref(), self.dscp),
-        }
-        .and_then(|socket| socket.send(*source, *server, message).map(|()| socket));
-        match sent {
-            Ok(socket) => way.socket = Some(socket),
-            Err(error) => {
-                if let Some(suppressed) = self.complaints.admit(&server.to_string(), Instant::now()) {
-                    tracing::warn!(%server, suppressed, "a leasequery cannot be sent: {error}");
+        let failed: NotSent = match self.take(*table) {
+            Ok(socket) => match socket.send(*source, *server, message) {
+                Ok(()) => {
+                    self.sockets.insert(*table, socket);
+                    return;
                 }
-            }
+                Err(error) => error.into(),
+            },
+            Err(error) => error,
+        };
+        if let Some(suppressed) = self.complaints.admit(&server.to_string(), Instant::now()) {
+            tracing::warn!(%server, suppressed, "a leasequery cannot be sent: {failed}");
         }
+    }
+
+    /// The socket to servers in the VRF that has this routing table now.
+    fn take(&mut self, table: u32) -> Result<ServerSocket, NotSent> {
+        if let Some(socket) = self.sockets.remove(&table) {
+            return Ok(socket);
+        }
+        if table == NOWHERE {
+            return Err(NotSent::NoVrf);
+        }
+        let machine = Machine::read()?;
+        let now = |vrf: &&Option<String>| match vrf {
+            None => table == 0,
+            Some(name) => machine.device(name).and_then(|device| device.vrf_table) == Some(table),
+        };
+        let vrf = self.vrfs.iter().find(now).ok_or(NotSent::NoVrf)?;
+        Ok(ServerSocket::open(vrf.as_deref(), self.dscp)?)
     }
 }

@@ -23,6 +23,9 @@ pub struct HostView {
     pub links: BTreeMap<u32, Link>,
     /// In the kernel's order: of one device, the first is its primary address.
     pub addresses: Vec<Address>,
+    /// How often a device has gone down or to another controller, or may have, by ifindex: what the kernel had of routes and
+    /// neighbours on it is gone then, which it does not announce.
+    pub flushes: BTreeMap<u32, u64>,
 }
 
 /// One network device.
@@ -78,6 +81,46 @@ impl HostView {
     /// The device with this name.
     pub fn link(&self, name: &str) -> Option<&Link> {
         self.links.values().find(|link| link.name == name)
+    }
+
+    /// The VRF device that a device is in, itself or through a bridge or bond; `None`: the main table.
+    pub fn vrf_of(&self, ifindex: u32) -> Option<&Link> {
+        let mut at = Some(ifindex);
+        // A device is at most a few levels below a VRF; the bound guards against a loop in a stale view.
+        for _ in 0..8 {
+            let link = at.and_then(|index| self.links.get(&index))?;
+            if link.vrf_table.is_some() {
+                return Some(link);
+            }
+            at = link.master;
+        }
+        None
+    }
+
+    /// Takes in how a device now is.
+    pub(super) fn set(&mut self, link: Link) {
+        if self.links.get(&link.index).is_some_and(|was| was.up && !link.up || was.master != link.master) {
+            *self.flushes.entry(link.index).or_default() += 1;
+        }
+        self.links.insert(link.index, link);
+    }
+
+    /// Takes in that a device is gone.
+    pub(super) fn remove(&mut self, ifindex: u32) {
+        self.links.remove(&ifindex);
+        self.flushes.remove(&ifindex);
+    }
+
+    /// Takes in all devices. `unheard`: any of them may have been down meanwhile.
+    pub(super) fn set_all(&mut self, links: BTreeMap<u32, Link>, unheard: bool) {
+        let gone: Vec<u32> = self.links.keys().filter(|index| !links.contains_key(index)).copied().collect();
+        gone.into_iter().for_each(|index| self.remove(index));
+        if unheard {
+            for index in self.links.keys() {
+                *self.flushes.entry(*index).or_default() += 1;
+            }
+        }
+        links.into_values().for_each(|link| self.set(link));
     }
 
     /// The addresses of one device, its primary one first.

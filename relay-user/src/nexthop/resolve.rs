@@ -151,7 +151,7 @@ mod tests {
             vrf_table: None,
         };
         change(&mut link);
-        HostView { links: [(3, link)].into(), addresses: Vec::new() }
+        HostView { links: [(3, link)].into(), ..HostView::default() }
     }
 
     fn via(mtu: Option<u32>) -> Route {

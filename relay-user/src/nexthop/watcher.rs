@@ -23,6 +23,7 @@ use super::{
     NextHopError, Snapshot, Target,
     events::{Changes, Events, Interest, LinkChange},
     host::{self, HostView},
+    moves,
     neighbour::{Neighbours, PROBE_INTERVAL, Upkeep},
     request::{RequestError, Requests},
     resolve::resolve_all,
@@ -127,10 +128,12 @@ impl Watcher {
 struct Stale {
     links: bool,
     addresses: bool,
+    /// Events were lost: devices may have gone down and come up again.
+    unheard: bool,
 }
 
 impl Stale {
-    const ALL: Self = Self { links: true, addresses: true };
+    const ALL: Self = Self { links: true, addresses: true, unheard: false };
 }
 
 struct State {
@@ -159,7 +162,7 @@ async fn run(
         if due.is_some_and(|due| due <= Instant::now()) {
             let began = Instant::now();
             if resync <= began {
-                state.stale = Stale::ALL;
+                state.stale = Stale { unheard: state.stale.unheard, ..Stale::ALL };
                 resync = began + state.resync;
             }
             let result = state.pass().await;
@@ -226,15 +229,16 @@ impl State {
         for change in links {
             match change {
                 LinkChange::Set(link) if self.host.links.get(&link.index) != Some(&link) => {
-                    Arc::make_mut(&mut self.host).links.insert(link.index, link);
+                    Arc::make_mut(&mut self.host).set(link);
                 }
                 LinkChange::Gone(index) if self.host.links.contains_key(&index) => {
-                    Arc::make_mut(&mut self.host).links.remove(&index);
+                    Arc::make_mut(&mut self.host).remove(index);
                 }
                 LinkChange::Set(_) | LinkChange::Gone(_) => {}
             }
         }
         self.stale.links |= lost;
+        self.stale.unheard |= lost;
         self.stale.addresses |= lost | addresses;
         next_hops | lost | addresses
     }
@@ -243,10 +247,10 @@ impl State {
     async fn pass(&mut self) -> Result<(), RequestError> {
         if self.stale.links {
             let links = host::read_links(&mut self.requests).await?;
-            if self.host.links != links {
-                Arc::make_mut(&mut self.host).links = links;
+            if self.host.links != links || self.stale.unheard {
+                Arc::make_mut(&mut self.host).set_all(links, self.stale.unheard);
             }
-            self.stale.links = false;
+            (self.stale.links, self.stale.unheard) = (false, false);
         }
         if self.stale.addresses {
             let addresses = host::read_addresses(&mut self.requests).await?;
@@ -259,6 +263,7 @@ impl State {
         // Also after a failure: whatever is in care by now is watched. Events of this pass are still in the socket.
         self.interest.neighbours = self.neighbours.keys().collect();
         let snapshot = Snapshot { next_hops: result?, host: Arc::clone(&self.host) };
+        moves::tell(&self.publish.borrow().host, &self.host);
         self.publish.send_if_modified(|published| {
             let changed = **published != snapshot;
             if changed {

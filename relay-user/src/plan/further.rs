@@ -1,16 +1,15 @@
 //! The further addresses of interfaces with smart relay: each one more record behind the configured interfaces, in a ring
 //! with the first.
 
-use super::near::Near;
 use crate::{config::ResolvedConfig, nexthop::HostView, plan::Plan};
 
 /// Adds them. An address that the machine does not have now keeps its index, but not its turn.
-pub(super) fn add(config: &ResolvedConfig, host: &HostView, client_vrfs: &[u32], plan: &mut Plan) {
-    for ((first, interface), &client_vrf) in (1u32..).zip(&config.interfaces).zip(client_vrfs) {
+pub(super) fn add(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
+    for (first, interface) in (1u32..).zip(&config.interfaces) {
         let Some(smart) = &interface.smart_relay else { continue };
         let Some(mut configured) = plan.tables.interface(first).copied() else { continue };
         configured.tries = smart.tries;
-        let group = config.groups.get(interface.group);
+        let near = plan.near(first, interface);
         let mut last = first;
         for &(address, prefix) in &smart.further {
             let mut record = configured;
@@ -23,8 +22,8 @@ pub(super) fn add(config: &ResolvedConfig, host: &HostView, client_vrfs: &[u32],
             record.next = first;
             plan.tables.interfaces.push(record);
             let index = plan.tables.interfaces.len() as u32;
-            if let (Some(option82), Some(group)) = (&interface.option82, group) {
-                Near::new(group, option82, client_vrf).enter(&mut plan.tables, index, address, giaddr);
+            if let Some(near) = &near {
+                near.enter(&mut plan.tables, index, address, giaddr);
             }
             if host.addresses.iter().any(|there| there.address == address) {
                 link(plan, last, index);

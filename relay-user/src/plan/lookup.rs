@@ -4,7 +4,10 @@
 use std::{collections::HashMap, net::Ipv4Addr};
 
 use crate::{
-    config::{XdpMode, resolved::ResolvedInterface},
+    config::{
+        XdpMode,
+        resolved::{ResolvedInterface, Vrf},
+    },
     nexthop::{HostView, Link},
     place::{Place, Topology, Wanted},
 };
@@ -48,6 +51,13 @@ impl<'a> Lookup<'a> {
     /// The device with this name.
     pub(super) fn link(&self, name: &str) -> Option<&'a Link> {
         self.host.links.get(&self.topology.by_name(name)?.index)
+    }
+
+    /// The device of a VRF, while it is there. Its name is what makes it the one that is configured: deleted and made again, it
+    /// has another index and perhaps another routing table, and its former table may be another's.
+    pub(super) fn vrf(&self, vrf: &Vrf) -> Option<(&'a Link, u32)> {
+        let link = self.link(&vrf.name)?;
+        Some((link, link.vrf_table?))
     }
 
     /// The devices whose index a frame that came in by `port` may show to XDP.

@@ -1,29 +1,27 @@
 //! Which servers of a group are in the VPN that the clients of an interface are in. Virtual subnet selection is for the others
 //! (RFC 6607): what a near server gets has none of it, and so has what comes back from there.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use crate::{
-    config::{
-        domain::Vss,
-        resolved::{ResolvedGroup, ResolvedOption82},
-    },
+    config::{domain::Vss, resolved::ResolvedOption82},
     nexthop::HostView,
     option82::{Encoded, Form},
-    tables::Tables,
+    tables::{GroupState, Tables},
 };
 
 /// The servers of an interface.
 pub(super) struct Near<'a> {
-    group: &'a ResolvedGroup,
+    /// Routing tables of their VRFs, in the order of the group.
+    servers: Vec<u32>,
     option82: &'a ResolvedOption82,
     /// Routing table of the clients' VRF, 0 for the main one.
     vrf: u32,
 }
 
 impl<'a> Near<'a> {
-    pub(super) fn new(group: &'a ResolvedGroup, option82: &'a ResolvedOption82, vrf: u32) -> Self {
-        Self { group, option82, vrf }
+    pub(super) fn new(group: &GroupState, option82: &'a ResolvedOption82, vrf: u32) -> Self {
+        Self { servers: group.servers.iter().map(|server| server.vrf).collect(), option82, vrf }
     }
 
     /// What servers in a VRF get.
@@ -36,12 +34,12 @@ impl<'a> Near<'a> {
     /// Enters what the interface `index` inserts with this address, and what comes back of it; whether it inserts anything.
     pub(super) fn enter(&self, tables: &mut Tables, index: u32, address: Ipv4Addr, giaddr: Ipv4Addr) -> bool {
         let encoded = Encoded::new(self.option82, address);
-        let servers = self.group.servers.iter().enumerate();
-        let near = servers.filter(|(_, server)| self.form(server.table()) == Form::Near);
+        let servers = self.servers.iter().enumerate();
+        let near = servers.filter(|(_, vrf)| self.form(**vrf) == Form::Near);
         let near = near.fold(0, |mask, (number, _)| mask | 1 << number);
-        let Some(agent) = encoded.agent(near, self.group.servers.len()) else { return false };
+        let Some(agent) = encoded.agent(near, self.servers.len()) else { return false };
         tables.agents.insert(index, agent);
-        for vrf in self.group.tables() {
+        for vrf in self.servers.iter().copied().collect::<BTreeSet<u32>>() {
             for (key, owner) in encoded.owners(index, vrf, self.form(vrf), giaddr) {
                 // What a server sends back that names no address is the configured interface's, which comes first.
                 tables.owners.entry(key).or_insert(owner);
@@ -53,14 +51,5 @@ impl<'a> Near<'a> {
 
 /// The routing table of the VRF a device is in (itself or through a bridge or bond), 0 for the main table.
 pub(super) fn vrf_of(host: &HostView, ifindex: u32) -> u32 {
-    let mut at = Some(ifindex);
-    // A device is at most a few levels below a VRF; the bound guards against a loop in a stale view.
-    for _ in 0..8 {
-        let Some(link) = at.and_then(|index| host.links.get(&index)) else { return 0 };
-        if let Some(table) = link.vrf_table {
-            return table;
-        }
-        at = link.master;
-    }
-    0
+    host.vrf_of(ifindex).and_then(|vrf| vrf.vrf_table).unwrap_or(0)
 }

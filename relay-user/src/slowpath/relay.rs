@@ -9,21 +9,20 @@ use std::{
 };
 
 use relay_common::{
-    Bucket, Class, Frame as _, Reason, Seen, SliceFrame, Verdict,
-    abi::{Cut, Punted, message_slot},
+    Bucket, Class, Reason, Seen, SliceFrame, Verdict,
+    abi::{Punted, message_slot},
     address_copy,
     event::{Event, path},
     ingress, remark,
-    wire::{bootp::option, eth, ipv4, udp},
+    wire::{eth, ipv4, udp},
 };
 
-use super::{State, held::Held, record, state::View};
+use super::{State, held::Held, record, shorter::Shorter, state::View, ways::Ways};
 use crate::{
     clients::BootTime,
     memory::Memory,
     quota::Quota,
-    renumber::Renumber,
-    socket::{FrameSender, Received, ServerSocket, SocketError, normalise::normalise},
+    socket::{FrameSender, Received, SocketError, normalise::normalise},
     tables::{HostEnv, ServerState},
 };
 
@@ -36,7 +35,7 @@ const TAIL_ROOM: usize = 512;
 pub struct Relayer {
     state: Arc<State>,
     sender: FrameSender,
-    server_sockets: ServerSockets,
+    ways: Ways,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
     memory: Memory,
     start: Instant,
@@ -47,33 +46,17 @@ pub struct Relayer {
     held: Held,
 }
 
-/// One for each VRF that servers are in, by its routing table.
-#[derive(Debug)]
-pub struct ServerSockets(BTreeMap<u32, ServerSocket>);
-
-impl ServerSockets {
-    /// Opens them in the network namespace of the calling thread. `vrfs` are the devices by routing table, `dscp` (0 to 63)
-    /// marks what is sent.
-    ///
-    /// # Errors
-    /// As [`ServerSocket::open`].
-    pub fn open(vrfs: &BTreeMap<u32, Option<String>>, dscp: u8) -> Result<Self, SocketError> {
-        let open =
-            |(table, vrf): (&u32, &Option<String>)| Ok((*table, ServerSocket::open(vrf.as_deref(), dscp)?));
-        vrfs.iter().map(open).collect::<Result<_, _>>().map(Self)
-    }
-}
-
 impl Relayer {
     pub(super) fn new(
         state: Arc<State>,
         memory: Memory,
-        server_sockets: ServerSockets,
+        vrfs: &BTreeMap<u32, Option<String>>,
+        dscp: u8,
     ) -> Result<Self, SocketError> {
         Ok(Self {
             state,
             sender: FrameSender::open()?,
-            server_sockets,
+            ways: Ways::open(vrfs, dscp)?,
             buckets: RefCell::default(),
             memory,
             start: Instant::now(),
@@ -85,21 +68,9 @@ impl Relayer {
         })
     }
 
-    /// Goes over to another configuration, between two frames.
-    pub(super) fn follow(&mut self, memory: Memory, server_sockets: ServerSockets, renumber: &Renumber) {
-        let old = std::mem::replace(&mut self.memory, memory);
-        // Without a fast path nothing has been taken over yet; with one, all but what was heard a moment ago.
-        if old.is_here() {
-            self.memory.take_over(&old, renumber);
-        } else {
-            self.memory.take_over_clients(&old, renumber);
-        }
-        self.server_sockets = server_sockets;
-        let buckets = self.buckets.get_mut();
-        *buckets = renumber.all(std::mem::take(buckets));
-        self.read_up_to(BootTime::NEVER);
-        self.state.events.turn();
-        self.state.renumber(renumber);
+    /// Follows the VRFs that servers are in.
+    pub(super) fn follow(&mut self, view: &View) {
+        self.ways.follow(&view.tables);
     }
 
     /// Relays one frame, which arrived `at`; what is to be sent waits for [`Self::flush`].
@@ -140,10 +111,7 @@ impl Relayer {
                     c.swapped_secs += u64::from(remarks & remark::SWAPPED_SECS != 0);
                     c.to_holder += u64::from(remarks & remark::TO_HOLDER != 0);
                 });
-                let shorter = Shorter {
-                    cut: frame.cut(),
-                    taken_out: frame.noted_option(option::AUTHENTICATION).is_some(),
-                };
+                let shorter = Shorter::of(&frame);
                 self.copies(view, group, servers, &shorter, frame.octets());
             }
             Verdict::ToClient { interface, message } => {
@@ -164,8 +132,7 @@ impl Relayer {
         };
         let len = (record.len as usize).min(record.frame.len());
         self.state.punts.fetch_add(u64::from(record.servers.count_ones()), Ordering::Relaxed);
-        // The fast path inserts nothing into what is authenticated.
-        let shorter = Shorter { cut: record.cut, taken_out: false };
+        let shorter = Shorter::punted(record.cut);
         self.copies(view, record.group, record.servers, &shorter, &record.frame[..len]);
     }
 
@@ -177,14 +144,8 @@ impl Relayer {
             if servers & bit == 0 {
                 continue;
             }
-            if shorter.cut.near & bit == 0 {
-                self.copy(rewritten, server);
-                continue;
-            }
-            match shorter.of(rewritten) {
-                Some(octets) => self.copy(&octets, server),
-                // A server that gets another's option takes the client for one of another VPN.
-                None => self.state.count(0, |c| c.cuts_lost += 1),
+            if let Some(octets) = shorter.copy(bit, rewritten, &self.state) {
+                self.copy(&octets, server);
             }
         }
     }
@@ -215,11 +176,15 @@ impl Relayer {
         else {
             return;
         };
-        let Some(socket) = self.server_sockets.0.get(&server.vrf) else { return };
-        if let Err(error) = socket.send(Ipv4Addr::from(*source), server.address, message) {
-            self.state.send_failed(1);
-            self.complain(format!("server {}", server.address), &error);
-        }
+        let failed: Box<dyn std::error::Error> = match self.ways.to(server.vrf) {
+            Ok(socket) => match socket.send(Ipv4Addr::from(*source), server.address, message) {
+                Ok(()) => return,
+                Err(error) => error.into(),
+            },
+            Err(error) => error.into(),
+        };
+        self.state.send_failed(1);
+        self.complain(format!("server {}", server.address), &*failed);
     }
 
     /// Everything that arrived up to `known` has been read. Whether records are still held back, so that this is to be
@@ -271,25 +236,6 @@ impl Relayer {
         {
             tracing::warn!(reason = reason.label(), ifindex, suppressed, "dropped: {}", reason.meaning());
         }
-    }
-}
-
-/// What the copies for servers in the clients' VRF have less of.
-struct Shorter {
-    cut: Cut,
-    /// Everything else in the message has to stay as it is, its length too.
-    taken_out: bool,
-}
-
-impl Shorter {
-    fn of(&self, rewritten: &[u8]) -> Option<Vec<u8>> {
-        let mut octets = rewritten.to_vec();
-        let end = octets.len();
-        let mut frame = SliceFrame::new(&mut octets, 0, end);
-        if self.taken_out { self.cut.take_out(&mut frame) } else { self.cut.make(&mut frame) }?;
-        let len = frame.range().end;
-        octets.truncate(len);
-        Some(octets)
     }
 }
 

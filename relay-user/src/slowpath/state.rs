@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::Write as _,
+    os::unix::net::UnixStream,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +13,7 @@ use std::{
 use bytemuck::Zeroable as _;
 use relay_common::abi::Counters;
 
-use crate::{leasequery::answers::Answers, renumber::Renumber, snoop::inbox::Inbox, tables::Tables};
+use crate::{leasequery::answers::Answers, snoop::inbox::Inbox, tables::Tables};
 
 /// The tables of one moment, and the ports on which XDP has looked at a frame before the slow path does.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,8 @@ pub struct View {
 pub struct State {
     view: RwLock<Arc<View>>,
     counters: Mutex<BTreeMap<u32, Counters>>,
+    /// Wakes the thread of the slow path.
+    waker: Mutex<Option<UnixStream>>,
     /// Records for the client table.
     pub events: Inbox,
     /// What servers answered to leasequeries.
@@ -48,17 +52,20 @@ impl State {
     /// Replaces them; a frame is relayed by one view or the other, never by parts of both.
     pub fn publish(&self, view: View) {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        if let Some(mut waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            // Full: it is about to wake. Closed: it has ended, and whoever tells it anything hears that.
+            let _ = waker.write(&[0]);
+        }
+    }
+
+    /// Who follows the view is woken when it is replaced, and not only by frames. The stream must not block.
+    pub(super) fn wakes(&self, waker: UnixStream) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
     }
 
     /// The counters of an interface, 0 for what belongs to none.
     pub fn counters(&self, interface: u32) -> Counters {
         self.lock().get(&interface).copied().unwrap_or_else(Counters::zeroed)
-    }
-
-    /// Counters follow their interfaces to other numbers; those of interfaces that are gone are gone too.
-    pub(super) fn renumber(&self, renumber: &Renumber) {
-        let mut counters = self.lock();
-        *counters = renumber.all(std::mem::take(&mut *counters));
     }
 
     pub(super) fn count(&self, interface: u32, change: impl FnOnce(&mut Counters)) {

@@ -14,13 +14,11 @@ use aya::maps::{MapData, RingBuf};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{
-    Relayer, ServerSockets, State, View,
+    Relayer, State,
     arrival::{Queue, SETTLED, Wall},
 };
 use crate::{
     clients::BootTime,
-    memory::Memory,
-    renumber::Renumber,
     socket::{FrameBatch, PortSocket, SocketError},
 };
 
@@ -29,24 +27,7 @@ pub(super) enum Change {
     Listen(PortSocket),
     Ignore(u32),
     Punted(Box<RingBuf<MapData>>),
-    Follow(Box<Next>),
     End,
-}
-
-/// Another configuration.
-pub struct Next {
-    /// What frames are relayed by from now on.
-    pub view: View,
-    /// What the rules remember under it.
-    pub memory: Memory,
-    /// Toward its servers.
-    pub server_sockets: ServerSockets,
-    /// The copies that its fast path cannot send.
-    pub punted: Option<RingBuf<MapData>>,
-    /// What becomes of numbers.
-    pub renumber: Arc<Renumber>,
-    /// Gets its word, and goes, when it is in force.
-    pub done: mpsc::SyncSender<()>,
 }
 
 pub(super) struct Worker {
@@ -100,6 +81,7 @@ impl Worker {
                 self.relayer.read_up_to(BootTime::NEVER);
                 return;
             }
+            self.relayer.follow(&self.state.view());
             self.relay_punted();
             if let Err(error) = self.relay_ports() {
                 tracing::error!(%error, "the slow path has no clock and ends");
@@ -135,23 +117,10 @@ impl Worker {
                 }
                 Ok(Change::Ignore(ifindex)) => self.forget(ifindex),
                 Ok(Change::Punted(ring)) => self.punted = Some(ring),
-                Ok(Change::Follow(next)) => self.follow(*next),
                 Ok(Change::End) | Err(mpsc::TryRecvError::Disconnected) => return false,
                 Err(mpsc::TryRecvError::Empty) => return true,
             }
         }
-    }
-
-    /// Goes over to another configuration. The programs that fill the ring of copies do not run any more: what is in it is
-    /// sent by the configuration that it was rewritten by.
-    fn follow(&mut self, next: Next) {
-        let Next { view, memory, server_sockets, punted, renumber, done } = next;
-        while self.relay_punted() {}
-        self.relayer.follow(memory, server_sockets, &renumber);
-        self.state.publish(view);
-        self.punted = punted.map(Box::new);
-        // Nobody may be waiting any more.
-        let _ = done.send(());
     }
 
     fn forget(&mut self, ifindex: u32) {
@@ -160,9 +129,8 @@ impl Worker {
         }
     }
 
-    /// Whether there may be more of them.
-    fn relay_punted(&mut self) -> bool {
-        let Some(ring) = &mut self.punted else { return false };
+    fn relay_punted(&mut self) {
+        let Some(ring) = &mut self.punted else { return };
         let view = self.state.view();
         let mut count = 0;
         // Bounded, so that a flood of copies does not starve the ports.
@@ -173,7 +141,6 @@ impl Worker {
             count += 1;
         }
         self.relayer.flush();
-        count == FrameBatch::CAPACITY
     }
 
     /// Relays a batch of each port.

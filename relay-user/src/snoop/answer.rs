@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::{Labels, View, step};
 use crate::{
     clients::{BootTime, Client, Ignored, State},
+    config::ResolvedConfig,
     control::leases::{
         ClientStats, Filter, FindingRow, GroupWatch, LeaseRow, Leases, ServerWatch, Servers, ignored,
     },
@@ -69,9 +70,9 @@ fn row(client: &Client, labels: &Labels, now: BootTime) -> LeaseRow {
 }
 
 /// The failover watch.
-pub fn servers(view: &View<'_>) -> Servers {
+pub fn servers(view: &View<'_>, config: &ResolvedConfig) -> Servers {
     let groups = (0u32..)
-        .zip(&view.config.groups)
+        .zip(&config.groups)
         .map(|(index, group)| {
             let together = view.watch.group(index, view.now);
             GroupWatch {

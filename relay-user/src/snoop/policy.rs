@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    clients::{Interface, Key, Policy, Server},
+    clients::{Interface, Policy, Server},
     config::ResolvedConfig,
     plan::Plan,
 };
@@ -45,12 +45,13 @@ impl Labels {
         Self { labels: Arc::new(labels), words: Arc::new(words) }
     }
 
-    /// The same, that also knows the interfaces of the labels before it, for what is still to be taken out of the store: by
-    /// the numbers of keys that are gone.
-    pub(super) fn behind(mut self, before: &Self) -> Self {
-        let gone = before.words.iter().map(|(index, word)| (index | Key::GONE, word.clone()));
-        Arc::make_mut(&mut self.words).extend(gone);
-        self
+    /// With the VRFs that the interfaces are in now.
+    pub(super) fn within(self, vrfs: &BTreeMap<u32, Option<String>>) -> Self {
+        let now = |(&index, label): (&u32, &Label)| {
+            let vrf = vrfs.get(&index).unwrap_or(&label.vrf).clone();
+            (index, Label { vrf, ..label.clone() })
+        };
+        Self { labels: Arc::new(self.labels.iter().map(now).collect()), ..self }
     }
 
     /// Of one interface.
@@ -65,8 +66,7 @@ impl Labels {
 
     /// The index of the interface that the store knows by this word.
     pub(super) fn index(&self, word: &str) -> Option<u32> {
-        let present = self.words.range(..Key::GONE);
-        present.into_iter().find(|(_, known)| *known == word).map(|(index, _)| *index)
+        self.words.iter().find(|(_, known)| *known == word).map(|(index, _)| *index)
     }
 }
 
@@ -80,33 +80,37 @@ impl Label {
     }
 }
 
+/// What is known of the interfaces now.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// For the table.
+    pub(super) policy: Policy,
+    /// The VRF that an interface is in, for people; `None`: the main table.
+    pub(super) vrfs: BTreeMap<u32, Option<String>>,
+}
+
 /// What the table is to know. An interface whose device is gone for the moment keeps its clients: its VRF is then
-/// that of the configuration.
-pub fn policy(config: &ResolvedConfig, plan: &Plan) -> Policy {
-    let vrfs: BTreeMap<u32, u32> =
-        plan.tables.ports.values().map(|port| (port.interface, port.vrf)).collect();
-    let interfaces = (1u32..).zip(&config.interfaces).map(|(index, interface)| {
-        let group = config.groups.get(interface.group)?;
-        let configured = interface.vrf.as_ref().map_or(0, |vrf| vrf.table);
+/// that of the configuration. The routing tables are those that the VRFs have now.
+pub fn policy(config: &ResolvedConfig, plan: &Plan) -> Known {
+    let interfaces = config.interfaces.iter().zip(&plan.client_vrfs).map(|(interface, vrf)| {
+        let group = plan.tables.groups.get(interface.group)?;
         Some(Interface {
-            vrf: vrfs.get(&index).copied().unwrap_or(configured),
+            vrf: vrf.table,
             group: interface.group as u32,
             servers: group
                 .servers
                 .iter()
-                .map(|server| Server {
-                    address: server.address,
-                    vrf: server.table(),
-                    min_secs: server.min_secs,
-                })
+                .map(|server| Server { address: server.address, vrf: server.vrf, min_secs: server.min_secs })
                 .collect(),
             clients_max: interface.clients_max,
             host_routes: interface.host_routes,
         })
     });
-    Policy {
+    let policy = Policy {
         interfaces: std::iter::once(None).chain(interfaces).collect(),
         clients_max: config.relay.clients_max,
         ..Policy::default()
-    }
+    };
+    let vrfs = (1..).zip(plan.client_vrfs.iter().map(|vrf| vrf.name.clone())).collect();
+    Known { policy, vrfs }
 }

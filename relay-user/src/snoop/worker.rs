@@ -1,7 +1,5 @@
 //! The thread: takes records, drives table, watch and store, and answers between two messages.
 
-mod follow;
-
 use std::{
     io,
     os::fd::{AsFd as _, BorrowedFd},
@@ -10,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-pub use follow::Next;
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
@@ -30,7 +27,6 @@ use super::{
 };
 use crate::{
     clients::{Action, BootTime, Policy, Table, watch::Watch},
-    config::ResolvedConfig,
     control::leases::StepRow,
     hosts::{Tally, Wanted},
     leasequery::{Places, Recovery, Sender, Start},
@@ -51,8 +47,7 @@ const CATCH_UP: usize = 8;
 /// What the daemon tells the thread.
 pub(super) enum Order {
     Rings(Box<Rings>),
-    Configure(Policy),
-    Follow(Box<Next>, mpsc::SyncSender<()>),
+    Configure(Policy, Labels),
     Places(Places),
     Ask(Box<dyn FnOnce(&View<'_>) + Send>),
     End,
@@ -66,8 +61,6 @@ pub struct View<'a> {
     pub watch: &'a Watch,
     /// Names of interfaces.
     pub labels: &'a Labels,
-    /// What is configured.
-    pub config: &'a ResolvedConfig,
     /// What servers were asked for leases.
     pub recovery: &'a Recovery,
     /// What else is counted.
@@ -97,7 +90,6 @@ pub(super) struct Worker {
     table: Table,
     watch: Watch,
     labels: Labels,
-    config: Arc<ResolvedConfig>,
     state: Arc<State>,
     orders: mpsc::Receiver<Order>,
     waker: Waker,
@@ -125,7 +117,7 @@ impl Worker {
     pub(super) fn new(
         state: Arc<State>,
         policy: Policy,
-        config: Arc<ResolvedConfig>,
+        labels: Labels,
         orders: mpsc::Receiver<Order>,
         waker: Waker,
         (steps, leases, hosts): (broadcast::Sender<Arc<StepRow>>, Arc<Leases>, Arc<Wanted>),
@@ -135,8 +127,7 @@ impl Worker {
         Ok(Self {
             table: Table::new(policy.clone(), BootTime::now()?),
             watch: Watch::new(policy),
-            labels: Labels::of(&config),
-            config,
+            labels,
             state,
             orders,
             waker,
@@ -216,12 +207,7 @@ impl Worker {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Rings(rings)) => self.rings = Some(rings),
-                Ok(Order::Configure(policy)) => self.configure(policy)?,
-                Ok(Order::Follow(next, done)) => {
-                    self.follow(*next)?;
-                    // Nobody may be waiting any more.
-                    let _ = done.send(());
-                }
+                Ok(Order::Configure(policy, labels)) => self.configure(policy, labels)?,
                 Ok(Order::Places(places)) => self.recovery.follow(places),
                 Ok(Order::Ask(question)) => {
                     // Who asks wants to be told of what was relayed before.
@@ -253,7 +239,6 @@ impl Worker {
             table: &self.table,
             watch: &self.watch,
             labels: &self.labels,
-            config: &self.config,
             recovery: &self.recovery,
             tallies: Tallies {
                 lost: self.state.events.lost(),
@@ -267,14 +252,15 @@ impl Worker {
         })
     }
 
-    fn configure(&mut self, policy: Policy) -> io::Result<()> {
+    fn configure(&mut self, policy: Policy, labels: Labels) -> io::Result<()> {
         if policy != *self.table.policy() {
             let now = BootTime::now()?;
             self.table.reconfigure(policy.clone(), Some, now, &mut self.actions);
-            self.watch.reconfigure(policy, Some, Some);
+            self.watch.reconfigure(policy);
             self.act();
             self.leases.write(&mut self.changes);
         }
+        self.labels = labels;
         Ok(())
     }
 

@@ -79,6 +79,13 @@ impl ServerSocket {
         self.any_source
     }
 
+    /// Whether it is a socket of this VRF (`None`: of the main table) still. The kernel binds it to the device and not to its
+    /// name: after that has been deleted, the socket is of no use whatever is made with the name.
+    pub fn is_in(&self, vrf: Option<&str>) -> bool {
+        let bound = |name: Option<Vec<u8>>| name.as_deref() == vrf.map(str::as_bytes);
+        self.vrf.as_deref() == vrf && self.socket.device().is_ok_and(bound)
+    }
+
     /// Sends a DHCP message from `source`, port 67, to a server, port 67. The kernel chooses the way, resolves the next
     /// hop, fragments where the MTU demands it, and always computes the UDP checksum.
     ///

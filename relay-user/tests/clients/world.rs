@@ -121,9 +121,7 @@ impl World {
                 Change::Put(row) => {
                     self.rows.insert(row.key, row);
                 }
-                Change::Delete(mut key) => {
-                    // Of an interface that is gone, by the number it had.
-                    key.interface &= !Key::GONE;
+                Change::Delete(key) => {
                     assert!(self.rows.remove(&key).is_some(), "a row is deleted that is not there: {key:?}");
                 }
             }

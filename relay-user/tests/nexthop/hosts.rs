@@ -19,7 +19,7 @@ fn host(last: u8, mac: u8) -> Host {
 fn devices(lab: &Lab, up: bool) -> Devices {
     let line = lab.ip("relay", "-o link show p1");
     let ifindex = line.split(':').next().expect("a number").trim().parse().expect("a number");
-    Devices::from([(1, Device { ifindex, up })])
+    Devices::from([(1, Device { ifindex, up, flushes: 0 })])
 }
 
 fn routes(lab: &Lab) -> String {

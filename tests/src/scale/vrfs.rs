@@ -158,7 +158,7 @@ pub fn described(count: u16) -> (Machine, Snapshot) {
         })
         .collect();
     let Description { devices, links, addresses } = machine;
-    let host = HostView { links, addresses };
+    let host = HostView { links, addresses, ..HostView::default() };
     (Machine::new("relay", devices), Snapshot { next_hops, host: Arc::new(host) })
 }
 

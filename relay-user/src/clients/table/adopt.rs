@@ -5,7 +5,6 @@ use super::{Table, Used, changes::Row};
 use crate::clients::{
     action::{Action, Ignored},
     client::{Client, State},
-    key::Key,
     policy::Policy,
     time::BootTime,
 };
@@ -74,8 +73,7 @@ impl Table {
         self.gone = gone
             .into_iter()
             .map(|mut key| {
-                // Not to be taken for a key of the interface that has the number now.
-                key.interface = moved(key.interface).unwrap_or(key.interface | Key::GONE);
+                key.interface = moved(key.interface).unwrap_or(key.interface);
                 key
             })
             .collect();
