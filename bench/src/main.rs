@@ -54,7 +54,7 @@ enum Section {
     /// Latency, and CPU time per request, against other relays
     #[value(alias = "cpu")]
     Latency,
-    /// Cost, start-up and memory with many interfaces and groups
+    /// Cost, start-up, reload and memory with many interfaces and groups
     Scale,
     /// 100,000 clients come back at once
     Storm,

@@ -4,16 +4,17 @@ use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use aya::programs::{ProgramFd, loaded_programs};
 use nix::sys::signal::Signal;
 use relay_tests::{
     lab::{Namespace, Proc},
     subject::{Mode, stats},
 };
+use relay_user::control::{self, model::Reloaded};
 use tempfile::TempDir;
 
 /// How long start-up may take, self-tests and thousands of interfaces included.
@@ -99,6 +100,20 @@ impl Ours {
         self.process.wait(DEADLINE)?;
         self.process = ready(host, &self.file)?;
         Ok(())
+    }
+
+    /// Seconds that it takes to go over to another configuration of the same size.
+    pub(crate) fn reload(&self) -> Result<f64> {
+        let text = std::fs::read_to_string(&self.file)?;
+        std::fs::write(&self.file, text.replacen("[relay]\n", "[relay]\ndscp = 46\n", 1))?;
+        let began = Instant::now();
+        let reloaded: Reloaded = control::ask(&self.socket, control::Command::Reload)?;
+        let took = began.elapsed().as_secs_f64();
+        ensure!(
+            reloaded.changes.relay == ["dscp"],
+            "another change than the one that was made: {reloaded:?}"
+        );
+        Ok(took)
     }
 
     /// Where its maps are pinned.

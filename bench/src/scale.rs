@@ -1,4 +1,4 @@
-//! What size costs: the same work with more interfaces and more server groups, start-up, and memory.
+//! What size costs: the same work with more interfaces and more server groups, start-up, another configuration, and memory.
 //!
 //! Frames for all interfaces are fed in turn, one each: a relay that served one interface a thousand times over would find
 //! all it looks up in the CPU's nearest cache, whatever the size of its tables.
@@ -33,6 +33,7 @@ struct Row {
     request: Found,
     reply: Found,
     started: f64,
+    reloaded: f64,
     memory: Memory,
 }
 
@@ -54,6 +55,7 @@ pub(crate) fn run() -> Result<String> {
                 row.request.again.to_string(),
                 row.reply.again.to_string(),
                 format!("{:.2}", row.started),
+                format!("{:.2}", row.reloaded),
                 format!("{:.1}", row.memory.resident as f64 / 1024.0),
                 format!("{:.1}", row.memory.kernel as f64 / 1024.0),
             ]
@@ -67,6 +69,7 @@ pub(crate) fn run() -> Result<String> {
         "request, ns",
         "reply, ns",
         "start-up, s",
+        "reload, s",
         "daemon, MiB",
         "BPF maps and programs, MiB",
     ];
@@ -104,7 +107,8 @@ fn one(interfaces: u16, groups: u16) -> Result<Row> {
         .enter(|| pin(1).and_then(|()| measure(&mut tools, &programs.ingress, &cases, REPEATS)))??;
     let [request, reply] = found.try_into().ok().context("two cases")?;
     let memory = Memory::of(relay.process.pid())?;
-    Ok(Row { interfaces, groups, request, reply, started, memory })
+    let reloaded = relay.reload()?;
+    Ok(Row { interfaces, groups, request, reply, started, reloaded, memory })
 }
 
 fn configuration(servers: &[Ipv4Addr], circuits: &[Circuit], groups: u16) -> Result<String> {

@@ -9,6 +9,7 @@ mod events;
 mod filter;
 mod leases;
 mod query;
+mod reload;
 mod servers;
 mod stats;
 mod status;
@@ -36,6 +37,7 @@ use relay_user::{config::ConfigError, control};
   xdp-dhcrelay stats --json                            its counters, for programs
   xdp-dhcrelay leases --interface eth1                 who holds which address
   xdp-dhcrelay events --mac 02:00:00:00:00:01          one client's dialogues, live
+  xdp-dhcrelay reload                                  put the changed configuration file in force
 
 Exit code: 0 done, 1 failed while running, 2 wrong configuration or command line.",
     disable_help_subcommand = true
@@ -82,6 +84,15 @@ Ends with Ctrl-C. With --json, one JSON document a line. Lines that this command
   xdp-dhcrelay servers
   xdp-dhcrelay servers --json | jq '.findings[] | select(.warning).text'")]
     Servers(query::Options),
+    /// Have the running daemon read its configuration file again: all of it is in force then, or nothing of it
+    #[command(after_help = "Examples:
+  xdp-dhcrelay reload
+  xdp-dhcrelay reload --json | jq '.changes.interfaces'
+
+Returns when the new configuration is in force, and says what has changed. No request is lost, and none is relayed by half of each configuration. A file that is wrong changes nothing: exit code 2, and what is wrong is on stderr and in the daemon's log. SIGHUP does the same. The daemon reads the file that it was started with; --config and --socket only say which daemon.
+
+fast_path, xdp_mode, leasequery, leasequery_rate, state_dir, bpffs_dir and control_socket hold until a restart.")]
+    Reload(query::Options),
 }
 
 /// The option every command has that reads the file itself.
@@ -141,6 +152,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Stats(options) => query::run(&options, own, control::Command::Stats, stats::render),
         Command::Leases(options) => leases::run(&options, own),
         Command::Events(options) => events::run(&options, own),
+        Command::Reload(options) => reload::run(&options, own),
         Command::Servers(options) => query::run(&options, own, control::Command::Servers, servers::render),
     };
     match done {

@@ -4,6 +4,7 @@
 //! written, [`domain`] is what is right in itself, [`resolved`] is what is right on this machine. Every step reports
 //! all it finds wrong, with file, line, key and what would be right.
 
+mod change;
 pub mod domain;
 mod effective;
 pub mod error;
@@ -19,6 +20,7 @@ mod validate;
 
 use std::path::Path;
 
+pub use change::{Changes, Difference};
 pub use domain::{
     Affinity, Config, FastPath, MAX_SERVERS_PER_GROUP, Policy, UdpChecksum, VlanTags, Vss, XdpMode,
 };

@@ -26,6 +26,8 @@ use leases::{Filter, StepRow};
 pub const MAX_REQUEST: usize = 4096;
 /// How long either side waits for the other to send or take something before it gives the connection up.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a new configuration may take to be in force: each of a thousand server groups takes some milliseconds.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +40,16 @@ pub enum Command {
     Leases,
     /// What the servers were seen to do; answered with [`leases::Servers`].
     Servers,
+    /// The configuration file is to be read again; answered with [`model::Reloaded`] when it is in force.
+    Reload,
     /// What happens from now on; answered with one [`StepRow`] a line, and [`leases::Missed`] between them.
     Events,
 }
 
 impl Command {
     /// Every command.
-    pub const ALL: &'static [Self] = &[Self::Status, Self::Stats, Self::Leases, Self::Servers, Self::Events];
+    pub const ALL: &'static [Self] =
+        &[Self::Status, Self::Stats, Self::Leases, Self::Servers, Self::Reload, Self::Events];
 
     /// Its name in a question.
     pub const fn name(self) -> &'static str {
@@ -53,6 +58,7 @@ impl Command {
             Self::Stats => "stats",
             Self::Leases => "leases",
             Self::Servers => "servers",
+            Self::Reload => "reload",
             Self::Events => "events",
         }
     }
@@ -69,6 +75,23 @@ impl fmt::Display for Command {
     }
 }
 
+/// Why a question has no answer, or an order is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// The reason, for the one who asked.
+    pub error: String,
+    /// The configuration is wrong, and nothing was changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub configuration: bool,
+}
+
+impl From<String> for Refusal {
+    fn from(error: String) -> Self {
+        Self { error, configuration: false }
+    }
+}
+
 /// Who knows the answers. Called on a thread that may block.
 pub trait Source: Send + Sync {
     /// The answer to a question, as a JSON document, or a sentence that says why there is none.
@@ -76,6 +99,14 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// The sentence, which the one who asked gets to read.
     fn answer(&self, question: &Question) -> Result<Vec<u8>, String>;
+
+    /// Goes over to the configuration as the file now is, for [`Command::Reload`]: a JSON document of what has changed.
+    ///
+    /// # Errors
+    /// Why nothing was changed.
+    fn reload(&self) -> Result<Vec<u8>, Refusal> {
+        Err(Refusal::from("this daemon does not read its configuration again".to_owned()))
+    }
 
     /// What happens from now on, for [`Command::Events`].
     ///
@@ -108,11 +139,4 @@ struct Request {
     command: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     filter: Option<Filter>,
-}
-
-/// What is sent in place of a document.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Refusal {
-    error: String,
 }

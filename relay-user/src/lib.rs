@@ -17,6 +17,7 @@ pub mod option82;
 pub mod place;
 pub mod plan;
 pub mod quota;
+pub mod renumber;
 pub mod slowpath;
 pub mod snoop;
 pub mod socket;

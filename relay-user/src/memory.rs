@@ -7,7 +7,7 @@ use aya::maps::{self, MapData};
 use bytemuck::Pod;
 use relay_common::abi::{Attempt, AttemptKey, ClientKey, Holder, HolderKey};
 
-use crate::{fastpath::Abi, leases::Leases};
+use crate::{fastpath::Abi, leases::Leases, renumber::Renumber};
 
 /// How much is remembered of each kind without a fast path, as much as in its maps.
 const ROOM: usize = 65_536;
@@ -60,6 +60,24 @@ impl Memory {
         Self::new(None, Arc::new(Leases::nowhere()))
     }
 
+    /// Whether it is in ordinary memory.
+    pub fn is_here(&self) -> bool {
+        matches!(self.clients, Remembered::Here(_))
+    }
+
+    /// Takes over what is not known here yet, under its new numbers.
+    pub fn take_over(&self, old: &Self, renumber: &Renumber) {
+        self.holders.take_over(&old.holders, |key, holder| Some((renumber.holder(key)?, holder)));
+        self.attempts.take_over(&old.attempts, |key, attempt| renumber.attempt(key, attempt));
+        self.take_over_clients(old, renumber);
+    }
+
+    /// The same of where clients were heard alone: without the others a message goes to more servers than it need, or with
+    /// the first address again; without this, its reply goes nowhere.
+    pub fn take_over_clients(&self, old: &Self, renumber: &Renumber) {
+        self.clients.take_over(&old.clients, |key, interface| renumber.heard(key, interface));
+    }
+
     /// The server of a client's lease.
     pub fn lessor(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]> {
         self.leases.lessor(vrf, key)
@@ -87,6 +105,26 @@ impl<K: Pod + Eq + Hash, V: Pod> Remembered<K, V> {
             // What cannot be read is not known: the rules have an answer to that.
             Self::Kernel(map) => map.borrow().get(&Abi(key), 0).ok().map(|Abi(value)| value),
             Self::Here(map) => map.borrow().get(&key).copied(),
+        }
+    }
+
+    fn take_over(&self, old: &Self, renumbered: impl Fn(K, V) -> Option<(K, V)>) {
+        let keep = |key: K, value: V| {
+            if let Some((key, value)) = renumbered(key, value)
+                && self.get(key).is_none()
+            {
+                self.set(key, value);
+            }
+        };
+        match old {
+            // Reading begins anew where an entry goes away meanwhile.
+            Self::Kernel(map) => map
+                .borrow()
+                .iter()
+                .take(2 * ROOM)
+                .filter_map(Result::ok)
+                .for_each(|(Abi(key), Abi(value))| keep(key, value)),
+            Self::Here(map) => map.borrow().iter().for_each(|(key, value)| keep(*key, *value)),
         }
     }
 

@@ -14,7 +14,6 @@ mod ways;
 mod worker;
 
 use std::{
-    collections::BTreeMap,
     io::{self, Write as _},
     os::unix::net::UnixStream,
     sync::{Arc, mpsc},
@@ -25,6 +24,8 @@ use aya::maps::{MapData, RingBuf};
 
 pub use relay::Relayer;
 pub use state::{State, View};
+pub use ways::Ways;
+pub use worker::Next;
 
 use crate::{
     memory::Memory,
@@ -40,15 +41,9 @@ pub struct SlowPath {
 }
 
 impl SlowPath {
-    /// Starts the thread in the network namespace of the calling one. `vrfs` are those of the
-    /// servers, by routing table, with their devices.
-    pub fn start(
-        state: Arc<State>,
-        memory: Memory,
-        vrfs: &BTreeMap<u32, Option<String>>,
-        dscp: u8,
-    ) -> Result<Self, SocketError> {
-        let relayer = Relayer::new(Arc::clone(&state), memory, vrfs, dscp)?;
+    /// Starts the thread in the network namespace of the calling one.
+    pub fn start(state: Arc<State>, memory: Memory, ways: Ways) -> Result<Self, SocketError> {
+        let relayer = Relayer::new(Arc::clone(&state), memory, ways)?;
         let failed = |error| SocketError::system("slow path", "make a socket pair", error);
         let (waker, woken) = UnixStream::pair().map_err(failed)?;
         woken.set_nonblocking(true).map_err(failed)?;
@@ -76,6 +71,11 @@ impl SlowPath {
     /// Takes over the copies that the fast path cannot send.
     pub fn take_punted(&self, ring: RingBuf<MapData>) -> io::Result<()> {
         self.tell(Change::Punted(Box::new(ring)))
+    }
+
+    /// Goes over to another configuration. Its [`Next::done`] hears of it.
+    pub fn follow(&self, next: Next) -> io::Result<()> {
+        self.tell(Change::Follow(Box::new(next)))
     }
 
     fn tell(&self, change: Change) -> io::Result<()> {

@@ -26,7 +26,6 @@ mod worker;
 
 use std::{
     io,
-    path::PathBuf,
     sync::{Arc, mpsc},
     thread::JoinHandle,
     time::Duration,
@@ -36,9 +35,10 @@ use tokio::sync::broadcast;
 
 pub use policy::{Known, Label, Labels, policy};
 pub use rings::Rings;
-pub use worker::{Tallies, View};
+pub use worker::{Next, Tallies, View};
 
 use crate::{
+    config::ResolvedConfig,
     control::leases::StepRow,
     hosts::Wanted,
     leasequery::{Places, Recovery, Sender},
@@ -68,7 +68,7 @@ pub struct Handle {
 }
 
 impl Snoop {
-    /// Starts the thread. Leases are stored in `state_dir` and published in `leases`; `hosts` is told who is to have a host
+    /// Starts the thread. Leases are stored where `config` says and published in `leases`; `hosts` is told who is to have a host
     /// route; servers are asked for leases by `queries`, if there is that.
     ///
     /// # Errors
@@ -76,8 +76,7 @@ impl Snoop {
     pub fn start(
         state: Arc<State>,
         known: Known,
-        labels: Labels,
-        state_dir: PathBuf,
+        config: Arc<ResolvedConfig>,
         leases: Arc<Leases>,
         hosts: Arc<Wanted>,
         queries: (Recovery, Option<Sender>),
@@ -88,9 +87,8 @@ impl Snoop {
         let handle = Handle { orders, waker: waker.clone(), steps: steps.clone() };
         state.events.wakes(waker.clone());
         state.lease_answers.wakes(waker.clone());
-        let Known { policy, vrfs } = known;
-        let labels = labels.within(&vrfs);
-        let worker = Worker::new(state, policy, labels, received, waker, (steps, leases, hosts), queries)?;
+        let state_dir = config.relay.state_dir.clone();
+        let worker = Worker::new(state, known, config, received, waker, (steps, leases, hosts), queries)?;
         let thread =
             std::thread::Builder::new().name("clients".to_owned()).spawn(move || worker.run(state_dir))?;
         Ok(Self { handle, thread: Some(thread) })
@@ -122,13 +120,22 @@ impl Handle {
         self.tell(Order::Rings(Box::new(rings)))
     }
 
-    /// Tells of another configuration.
+    /// Tells of what a change of the machine means for the table.
     ///
     /// # Errors
     /// The thread has ended.
-    pub fn configure(&self, known: Known, labels: Labels) -> io::Result<()> {
-        let Known { policy, vrfs } = known;
-        self.tell(Order::Configure(policy, labels.within(&vrfs)))
+    pub fn configure(&self, known: Known) -> io::Result<()> {
+        self.tell(Order::Configure(known))
+    }
+
+    /// Goes over to another configuration, and returns when that is done. For a thread that may block.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn follow_configuration(&self, next: Next) -> io::Result<()> {
+        let (done, wait) = mpsc::sync_channel(1);
+        self.tell(Order::Follow(Box::new(next), done))?;
+        wait.recv().map_err(|_| io::Error::other("the thread of the client table has ended"))
     }
 
     /// Tells where clients are, for those who are asked about.

@@ -192,3 +192,40 @@ fn acks_and_naks_are_counted_with_the_time_they_took_and_those_that_pass_without
     assert_eq!((a.acks, a.naks, a.latencies[7]), (2, 0, 1));
     assert_eq!((b.acks, b.naks, b.latencies[7]), (0, 1, 1));
 }
+
+#[test]
+fn a_new_configuration_changes_nothing_that_the_watch_has_seen_of_what_stays() {
+    let mut network = Network::new(&[(A, 0), (B, 0)], &[A, B], 3);
+    (1..=20).for_each(|client| network.attach(client));
+    // One has asked and has not been answered.
+    network.reached.clear();
+    assert!(!network.discover(30, 0));
+    let (a, b) = (network.watch.server(1, ip(A), network.now), network.watch.server(1, ip(B), network.now));
+    assert!(a.clients > 0 && b.clients > 0);
+    let interface = |group, servers: &[&str]| Interface {
+        vrf: 0,
+        group,
+        servers: servers.iter().map(|server| Server { address: ip(server), vrf: 0, min_secs: 0 }).collect(),
+        clients_max: 1000,
+        host_routes: false,
+    };
+    let other = interface(0, &["10.0.41.12"]);
+    let policy =
+        Policy { interfaces: vec![None, Some(other), Some(interface(2, &[A, B]))], ..Policy::default() };
+    let interfaces = |old| [Some(0), Some(2)].get(old as usize).copied().flatten();
+    let groups = |old| (old == 1).then_some(2);
+    network.watch.reconfigure(policy, interfaces, groups);
+    assert_eq!(network.watch.server(2, ip(A), network.now), a);
+    assert_eq!(network.watch.server(2, ip(B), network.now), b);
+    assert_eq!(network.watch.server(1, ip(A), network.now).clients, 0);
+
+    // The answer to the one that was on its way.
+    let offer = from_server(OFFER, 30, network.xid, A).yours("192.0.2.30").stamped(network.now).on(2, 0);
+    network.watch.observe(&offer, network.now);
+    assert_eq!(network.watch.server(2, ip(A), network.now).clients, a.clients + 1);
+    // A server that is not the group's any more, and a group that is none.
+    let policy = Policy { interfaces: vec![None, Some(interface(2, &[B]))], ..Policy::default() };
+    network.watch.reconfigure(policy, |old| (old == 2).then_some(1), Some);
+    assert_eq!(network.watch.server(2, ip(A), network.now).clients, 0);
+    assert_eq!(network.watch.server(2, ip(B), network.now), b);
+}

@@ -7,7 +7,7 @@ mod socket;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use relay_user::control::{self, Command, ControlError, Question, Server, Source};
+use relay_user::control::{self, Command, ControlError, Question, Refusal, Server, Source};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -21,6 +21,10 @@ struct Echo;
 impl Source for Echo {
     fn answer(&self, question: &Question) -> Result<Vec<u8>, String> {
         Ok(json!({ "asked": question.command.name() }).to_string().into_bytes())
+    }
+
+    fn reload(&self) -> Result<Vec<u8>, Refusal> {
+        Ok(json!({ "asked": Command::Reload.name() }).to_string().into_bytes())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -76,15 +76,23 @@ impl Site {
 
     /// What the command line prints for these arguments.
     pub fn prints(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new(binary()?);
-        command.args(arguments).arg("--socket").arg(self.socket());
-        let output = command.output()?;
+        let output = self.outcome(arguments)?;
         anyhow::ensure!(
             output.status.success(),
             "{arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// What the command line makes of these arguments.
+    pub fn outcome(&self, arguments: &[&str]) -> Result<Output> {
+        Ok(Command::new(binary()?).args(arguments).arg("--socket").arg(self.socket()).output()?)
+    }
+
+    /// Where maps are pinned.
+    pub fn pins(&self) -> &Path {
+        self.bpffs.path()
     }
 
     /// Clients in the table.

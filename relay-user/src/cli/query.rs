@@ -1,4 +1,4 @@
-//! `status`, `stats`, `leases` and `servers`: ask the running daemon over its control socket, and print the answer.
+//! `status`, `stats`, `leases`, `servers` and `reload`: ask the running daemon over its control socket, and print the answer.
 
 use std::path::PathBuf;
 

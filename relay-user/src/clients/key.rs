@@ -91,6 +91,9 @@ pub struct Key {
 }
 
 impl Key {
+    /// In `interface` of a key that is only to be taken out of the store: its number may be another interface's by now.
+    pub const GONE: u32 = 1 << 31;
+
     /// Of the client that sent `event` on the interface it came in on; `None` when it does not say who it is.
     pub fn of(event: &Event) -> Option<Self> {
         Some(Self { interface: event.interface, vrf: event.vrf, identity: Identity::of(event)? })

@@ -11,7 +11,7 @@ mod finding;
 mod followed;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher as _, RandomState},
     net::Ipv4Addr,
 };
@@ -38,6 +38,10 @@ const NAK: u8 = 6;
 pub struct Watch {
     policy: Policy,
     hasher: RandomState,
+    /// By interface index: what its clients' names are made with, the same whatever its index becomes.
+    seats: Vec<u32>,
+    /// The next that is free.
+    free: u32,
     followed: Followed,
     servers: BTreeMap<(u32, Ipv4Addr), Window<ServerCounts>>,
     groups: BTreeMap<u32, Window<GroupCounts>>,
@@ -47,8 +51,11 @@ pub struct Watch {
 impl Watch {
     /// One that has seen nothing.
     pub fn new(policy: Policy) -> Self {
+        let free = policy.interfaces.len() as u32;
         Self {
             policy,
+            seats: (0..free).collect(),
+            free,
             hasher: RandomState::new(),
             followed: Followed::default(),
             servers: BTreeMap::new(),
@@ -57,9 +64,55 @@ impl Watch {
         }
     }
 
-    /// Follows a new configuration. What was counted for an interface index is forgotten: it may be another's now.
-    pub fn reconfigure(&mut self, policy: Policy) {
-        *self = Self::new(policy);
+    /// Follows a new configuration. `interface` and `group` tell what has become of an index, `None`: it is gone, and what was
+    /// counted for it is forgotten. Attempts that are under way begin anew where an interface has other servers now.
+    pub fn reconfigure(
+        &mut self,
+        policy: Policy,
+        interface: impl Fn(u32) -> Option<u32>,
+        group: impl Fn(u32) -> Option<u32>,
+    ) {
+        let mut seats = vec![None; policy.interfaces.len()];
+        for (old, &seat) in (0u32..).zip(&self.seats) {
+            let Some(new) = interface(old) else { continue };
+            let servers = |policy: &Policy, index| policy.interface(index).map(|known| known.servers.clone());
+            if servers(&self.policy, old) == servers(&policy, new)
+                && let Some(place) = seats.get_mut(new as usize)
+            {
+                *place = Some(seat);
+            }
+        }
+        let mut free = self.free;
+        self.seats = seats
+            .into_iter()
+            .map(|seat| {
+                seat.unwrap_or_else(|| {
+                    free += 1;
+                    free - 1
+                })
+            })
+            .collect();
+        self.free = free;
+        let configured: BTreeSet<(u32, Ipv4Addr)> = policy
+            .interfaces
+            .iter()
+            .flatten()
+            .flat_map(|of| of.servers.iter().map(|server| (of.group, server.address)))
+            .collect();
+        self.servers = std::mem::take(&mut self.servers)
+            .into_iter()
+            .filter_map(|((old, server), window)| Some(((group(old)?, server), window)))
+            .filter(|(key, _)| configured.contains(key))
+            .collect();
+        self.groups = std::mem::take(&mut self.groups)
+            .into_iter()
+            .filter_map(|(old, window)| Some((group(old)?, window)))
+            .collect();
+        self.interfaces = std::mem::take(&mut self.interfaces)
+            .into_iter()
+            .filter_map(|(old, window)| Some((interface(old)?, window)))
+            .collect();
+        self.policy = policy;
     }
 
     /// Takes one message in.
@@ -83,7 +136,8 @@ impl Watch {
     }
 
     fn name(&self, event: &Event) -> u64 {
-        self.hasher.hash_one((event.interface, Hardware::of(event)))
+        let seat = self.seats.get(event.interface as usize).copied().unwrap_or(event.interface);
+        self.hasher.hash_one((seat, Hardware::of(event)))
     }
 
     fn asked(&mut self, event: &Event, at: BootTime) {

@@ -4,12 +4,13 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
     path::Path,
+    time::Duration,
 };
 
 use serde::de::DeserializeOwned;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::{ControlError, Question, Refusal, Request, TIMEOUT, leases::Filter};
+use super::{Command, ControlError, Question, RELOAD_TIMEOUT, Refusal, Request, TIMEOUT, leases::Filter};
 
 /// Asks the daemon on the socket at `path`.
 ///
@@ -17,7 +18,7 @@ use super::{ControlError, Question, Refusal, Request, TIMEOUT, leases::Filter};
 /// Nobody listens there, this user may not ask, the daemon refuses or is silent, or it is not our daemon at all.
 pub fn ask<T: DeserializeOwned>(path: &Path, question: impl Into<Question>) -> Result<T, ControlError> {
     let question = question.into();
-    let text = exchange(path, &question).map_err(|error| failure(path, error))?;
+    let text = exchange(path, &question).map_err(|error| failure(path, &question, error))?;
     read(path, &question, &text)
 }
 
@@ -30,30 +31,32 @@ pub fn follow<T: DeserializeOwned>(
     question: &Question,
     mut line: impl FnMut(T) -> bool,
 ) -> Result<(), ControlError> {
-    let stream = connect(path, question).map_err(|error| failure(path, error))?;
+    let stream = connect(path, question).map_err(|error| failure(path, question, error))?;
     // Nothing may happen for hours.
-    stream.set_read_timeout(None).map_err(|error| failure(path, error))?;
+    stream.set_read_timeout(None).map_err(|error| failure(path, question, error))?;
     for text in BufReader::new(stream).split(b'\n') {
-        if !line(read(path, question, &text.map_err(|error| failure(path, error))?)?) {
+        if !line(read(path, question, &text.map_err(|error| failure(path, question, error))?)?) {
             return Ok(());
         }
     }
     Err(ControlError::CutOff { path: path.to_owned() })
 }
 
-fn failure(path: &Path, error: io::Error) -> ControlError {
+fn failure(path: &Path, question: &Question, error: io::Error) -> ControlError {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             ControlError::NotRunning { path: path.to_owned() }
         }
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ControlError::Silent { path: path.to_owned() },
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            ControlError::Silent { path: path.to_owned(), patience: patience(question) }
+        }
         _ => ControlError::system("ask the daemon on", path)(error),
     }
 }
 
 fn read<T: DeserializeOwned>(path: &Path, question: &Question, text: &[u8]) -> Result<T, ControlError> {
-    if let Ok(Refusal { error: message }) = serde_json::from_slice(text) {
-        return Err(ControlError::Refused { command: question.command, message });
+    if let Ok(Refusal { error: message, configuration }) = serde_json::from_slice(text) {
+        return Err(ControlError::Refused { command: question.command, message, configuration });
     }
     serde_json::from_slice(text).map_err(|source| match source.classify() {
         serde_json::error::Category::Eof => ControlError::CutOff { path: path.to_owned() },
@@ -68,13 +71,21 @@ fn exchange(path: &Path, question: &Question) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
+/// How long the daemon may take.
+fn patience(question: &Question) -> Duration {
+    match question.command {
+        Command::Reload => RELOAD_TIMEOUT,
+        _ => TIMEOUT,
+    }
+}
+
 /// A connection on which the question has been asked.
 fn connect(path: &Path, question: &Question) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // The time to send also bounds the wait for a daemon whose queue of connections is full.
     socket.set_write_timeout(Some(TIMEOUT))?;
     // The daemon gives up on a silent client after TIMEOUT; one second more lets its answer arrive.
-    socket.set_read_timeout(Some(TIMEOUT + std::time::Duration::from_secs(1)))?;
+    socket.set_read_timeout(Some(patience(question) + Duration::from_secs(1)))?;
     socket.connect(&SockAddr::unix(path)?)?;
     let mut stream = UnixStream::from(std::os::fd::OwnedFd::from(socket));
 

@@ -1,8 +1,8 @@
 //! What can go wrong between a command and the daemon, each with what the operator can do about it.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
-use super::{Command, TIMEOUT};
+use super::Command;
 
 /// Why the control socket cannot be served or asked.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +48,13 @@ pub enum ControlError {
     /// The daemon took the question and did not answer in time.
     #[error(
         "the daemon on {} has not answered within {} s; its log may say why (journalctl -u xdp-dhcrelay)",
-        .path.display(), TIMEOUT.as_secs()
+        .path.display(), .patience.as_secs()
     )]
     Silent {
         /// The socket.
         path: PathBuf,
+        /// How long it was waited for.
+        patience: Duration,
     },
     /// The daemon understood that it was asked, and refused.
     #[error("the daemon refused \"{command}\": {message}")]
@@ -61,6 +63,8 @@ pub enum ControlError {
         command: Command,
         /// Its reason.
         message: String,
+        /// It is the configuration that is wrong.
+        configuration: bool,
     },
     /// The connection ended before the document did.
     #[error("the daemon on {} ended in the middle of its answer; ask again, its log may say why", .path.display())]

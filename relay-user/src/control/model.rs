@@ -13,6 +13,7 @@ use relay_common::{
 use serde::{Deserialize, Serialize};
 
 use super::leases::ClientStats;
+use crate::config::Changes;
 
 /// The answer to `status`: how the daemon stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,15 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     /// Every server group, in the order of the configuration.
     pub groups: Vec<GroupStatus>,
+}
+
+/// The answer to `reload`: what another configuration has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// By the names in the file.
+    pub changes: Changes,
+    /// From the order until the new configuration was in force.
+    pub milliseconds: u64,
 }
 
 /// The fast path as a whole.

@@ -223,22 +223,26 @@ async fn attend(mut stream: UnixStream, source: Arc<dyn Source>) -> io::Result<(
                     Ok(steps) => {
                         return stream_steps(reader.into_inner().into_inner(), writer, steps, &filter).await;
                     }
-                    Err(message) => Err(message),
+                    Err(message) => Err(message.into()),
                 },
                 Ok(question) => {
                     let command = question.command;
-                    match tokio::task::spawn_blocking(move || source.answer(&question)).await {
+                    let answered = tokio::task::spawn_blocking(move || match question.command {
+                        Command::Reload => source.reload(),
+                        _ => source.answer(&question).map_err(Refusal::from),
+                    });
+                    match answered.await {
                         Ok(answer) => answer,
                         Err(error) => {
                             tracing::error!(%command, %error, "a question on the control socket was not answered");
-                            Err(format!("\"{command}\" failed inside the daemon; its log says more"))
+                            Err(format!("\"{command}\" failed inside the daemon; its log says more").into())
                         }
                     }
                 }
-                Err(message) => Err(message),
+                Err(message) => Err(message.into()),
             }
         }
-        Err(_) => Err(format!("no question within {} s", TIMEOUT.as_secs())),
+        Err(_) => Err(format!("no question within {} s", TIMEOUT.as_secs()).into()),
     };
     let mut document = document(answer)?;
     document.push(b'\n');
@@ -269,9 +273,9 @@ fn question(line: &[u8]) -> Result<Question, String> {
     Ok(Question { command, filter: filter.unwrap_or_default() })
 }
 
-fn document(answer: Result<Vec<u8>, String>) -> io::Result<Vec<u8>> {
+fn document(answer: Result<Vec<u8>, Refusal>) -> io::Result<Vec<u8>> {
     Ok(match answer {
         Ok(document) => document,
-        Err(error) => serde_json::to_vec(&Refusal { error })?,
+        Err(refusal) => serde_json::to_vec(&refusal)?,
     })
 }

@@ -3,23 +3,23 @@
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, atomic::Ordering},
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, atomic::Ordering},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytemuck::Zeroable as _;
 use relay_common::{Reason, abi::Counters};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::paths::Paths;
 use crate::{
     config::ResolvedConfig,
     control::{
-        Command, Question, Source,
+        Command, Question, Refusal, Source,
         leases::{ClientStats, StepRow},
         model::{
             Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus,
-            ServerPath, ServerStatus, Stats, Status, TakenUp, messages, reasons,
+            Reloaded, ServerPath, ServerStatus, Stats, Status, TakenUp, messages, reasons,
         },
     },
     fastpath::{Mode, counters::Reader},
@@ -39,32 +39,41 @@ pub(super) struct Answers {
     started: Instant,
     started_unix: u64,
     state: Arc<State>,
-    kernel: Option<Arc<Reader>>,
     present: RwLock<Present>,
     snoop: snoop::Handle,
-    config: Arc<ResolvedConfig>,
+    reloads: Reloads,
 }
+
+/// Where orders to read the configuration again go; each takes the outcome back.
+pub(super) type Reloads = mpsc::Sender<oneshot::Sender<Result<Reloaded, Refusal>>>;
 
 /// What `status` says, but for the time.
 #[derive(Default)]
-struct Present {
+pub(super) struct Present {
     fast_path: Option<FastPathStatus>,
     ports: Vec<PortStatus>,
     interfaces: Vec<InterfaceStatus>,
     groups: Vec<GroupStatus>,
+    /// Its counters go by the numbers of `interfaces`.
+    kernel: Option<Arc<Reader>>,
 }
 
 impl Answers {
-    pub(super) fn new(path: &Path, paths: &Paths, machine: &Snapshot, snoop: snoop::Handle) -> Self {
+    pub(super) fn new(
+        path: &Path,
+        paths: &Paths,
+        machine: &Snapshot,
+        snoop: snoop::Handle,
+        reloads: Reloads,
+    ) -> Self {
         let answers = Self {
             path: path.to_owned(),
             started: Instant::now(),
             started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             state: Arc::clone(paths.state()),
-            kernel: paths.kernel_counters().map(Arc::clone),
             present: RwLock::default(),
             snoop,
-            config: Arc::new(paths.config().clone()),
+            reloads,
         };
         answers.update(paths, machine);
         answers
@@ -72,8 +81,12 @@ impl Answers {
 
     /// Takes over the present state of the daemon.
     pub(super) fn update(&self, paths: &Paths, machine: &Snapshot) {
-        let present = Present::gather(paths, machine);
-        *self.present.write().unwrap_or_else(PoisonError::into_inner) = present;
+        self.hold().update(paths, machine);
+    }
+
+    /// Keeps everybody from asking for what is about to change its numbers.
+    pub(super) fn hold(&self) -> Held<'_> {
+        Held(self.present.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn status(&self) -> Option<Status> {
@@ -94,11 +107,11 @@ impl Answers {
     fn stats(&self) -> Result<Stats, String> {
         let clients = self.snoop.ask(answer::stats)?;
         let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
-        let nobody = self.counters(0)?;
+        let nobody = self.counters(&present, 0)?;
         let mut punts_lost = nobody.fast.punts_lost;
         let mut interfaces = Vec::new();
         for interface in &present.interfaces {
-            let both = self.counters(interface.index)?;
+            let both = self.counters(&present, interface.index)?;
             punts_lost += both.fast.punts_lost;
             interfaces.push(InterfaceStats {
                 index: interface.index,
@@ -129,8 +142,8 @@ impl Answers {
         })
     }
 
-    fn counters(&self, interface: u32) -> Result<Both, String> {
-        let fast = match &self.kernel {
+    fn counters(&self, present: &Present, interface: u32) -> Result<Both, String> {
+        let fast = match &present.kernel {
             Some(reader) => reader.counters(interface).map_err(|error| error.to_string())?,
             None => Counters::zeroed(),
         };
@@ -147,13 +160,20 @@ impl Source for Answers {
                 let (filter, state) = (question.filter.clone(), question.filter.state()?);
                 serde_json::to_vec(&self.snoop.ask(move |view| answer::leases(view, &filter, state))?)
             }
-            Command::Servers => {
-                let config = Arc::clone(&self.config);
-                serde_json::to_vec(&self.snoop.ask(move |view| answer::servers(view, &config))?)
-            }
+            Command::Servers => serde_json::to_vec(&self.snoop.ask(answer::servers)?),
+            Command::Reload => return Err("\"reload\" is carried out, not answered".to_owned()),
             Command::Events => return Err("\"events\" is followed, not answered".to_owned()),
         };
         json.map_err(|error| format!("the answer cannot be written as JSON: {error}"))
+    }
+
+    fn reload(&self) -> Result<Vec<u8>, Refusal> {
+        let ended = || Refusal::from("the daemon is ending".to_owned());
+        let (outcome, wait) = oneshot::channel();
+        self.reloads.blocking_send(outcome).map_err(|_| ended())?;
+        let reloaded = wait.blocking_recv().map_err(|_| ended())??;
+        serde_json::to_vec(&reloaded)
+            .map_err(|error| Refusal::from(format!("the answer cannot be written as JSON: {error}")))
     }
 
     fn follow(&self) -> Result<broadcast::Receiver<Arc<StepRow>>, String> {
@@ -161,6 +181,16 @@ impl Source for Answers {
             return Err(format!("{FOLLOWERS} follow the events already; end one of them"));
         }
         Ok(self.snoop.follow())
+    }
+}
+
+/// The present state, which nobody else sees while it is held.
+pub(super) struct Held<'a>(RwLockWriteGuard<'a, Present>);
+
+impl Held<'_> {
+    /// Takes over the present state of the daemon.
+    pub(super) fn update(&mut self, paths: &Paths, machine: &Snapshot) {
+        *self.0 = Present::gather(paths, machine);
     }
 }
 
@@ -207,6 +237,7 @@ impl Present {
                 .collect(),
             interfaces: interfaces(config, plan, paths),
             groups: groups(config, plan, machine, paths.is_fast()),
+            kernel: paths.kernel_counters().map(Arc::clone),
         }
     }
 }

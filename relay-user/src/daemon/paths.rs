@@ -7,8 +7,8 @@ use std::{
 
 use super::DaemonError;
 use crate::{
-    config::{Affinity, FastPath, ResolvedConfig, ResolvedInterface, XdpMode},
-    fastpath::{Attachment, EventRings, FastPathError, Mode, Object, Sizes, counters::Reader, selftest},
+    config::{Affinity, FastPath, ResolvedConfig, XdpMode},
+    fastpath::{Attachment, EventRings, FastPathError, Mode, Object, counters::Reader, selftest},
     leases::Leases,
     memory::Memory,
     nexthop::Snapshot,
@@ -16,13 +16,16 @@ use crate::{
         self, Plan,
         blind::{self, Blind},
     },
-    slowpath::{SlowPath, State, View},
+    slowpath::{SlowPath, State, View, Ways},
     socket::PortSocket,
     tables::Tables,
 };
+use sizes::sizes;
 use tags::refusal;
 
 mod redirects;
+mod reload;
+mod sizes;
 mod tags;
 
 pub(super) use redirects::Redirects;
@@ -81,7 +84,8 @@ impl Paths {
         });
         let maps = fast.as_mut().and_then(|fast| fast.object.take_memory());
         let memory = Memory::new(maps, Arc::clone(&leases));
-        let slow = SlowPath::start(Arc::clone(&state), memory, &config.server_vrfs(), config.relay.dscp)?;
+        let ways = Ways::open(&config.server_vrfs(), config.relay.dscp)?;
+        let slow = SlowPath::start(Arc::clone(&state), memory, ways)?;
         let mut paths = Self {
             config,
             state,
@@ -291,7 +295,12 @@ impl Fast {
             return Err(error);
         }
         let object = Object::load(sizes(config, keys), Some(&config.relay.bpffs_dir))?;
-        Ok(Self {
+        Ok(Self::new(object, modes))
+    }
+
+    /// On no port yet.
+    fn new(object: Object, modes: Vec<Mode>) -> Self {
+        Self {
             object,
             modes,
             attached: BTreeMap::new(),
@@ -299,7 +308,7 @@ impl Fast {
             blind: BTreeMap::new(),
             notes: BTreeMap::new(),
             tables: Tables::default(),
-        })
+        }
     }
 
     /// Whether frames may be redirected by a driver, which not every device can take.
@@ -318,32 +327,4 @@ fn asks_for_leases(config: &ResolvedConfig) -> bool {
         let overrides = interface.option82.as_ref().is_some_and(|option82| option82.server_id_override);
         overrides && config.groups.get(interface.group).is_some_and(|group| group.affinity == Affinity::Auto)
     })
-}
-
-/// Room for the configuration, and for addresses and ports that come while the daemon runs.
-fn sizes(config: &ResolvedConfig, keys: usize) -> Sizes {
-    let further =
-        |interface: &ResolvedInterface| interface.smart_relay.as_ref().map_or(0, |smart| smart.further.len());
-    let interfaces = (config.interfaces.len() + config.interfaces.iter().map(further).sum::<usize>()) as u32;
-    // Replies come from each VRF that servers are in.
-    let vrfs = |interface: &ResolvedInterface| {
-        config.groups.get(interface.group).map_or(1, |group| group.tables().len())
-    };
-    let answered =
-        config.interfaces.iter().map(|interface| (1 + further(interface)) * vrfs(interface)).sum::<usize>()
-            as u32;
-    let servers: usize = config.groups.iter().map(|group| group.servers.len()).sum();
-    Sizes {
-        interfaces,
-        groups: config.groups.len() as u32,
-        ports: 2 * (interfaces + servers as u32 + config.upstreams.len() as u32).max(keys as u32) + 64,
-        addresses: 4 * (answered + servers as u32) + 4096,
-        // Its identity, and its value with either flag, with and without sub-option 152.
-        owners: 5 * answered,
-        leases: config
-            .interfaces
-            .iter()
-            .fold(0u32, |sum, interface| sum.saturating_add(interface.clients_max))
-            .min(config.relay.clients_max),
-    }
 }

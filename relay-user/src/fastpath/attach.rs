@@ -93,6 +93,18 @@ impl Object {
         Err(FastPathError::Object { part: "ingress" })
     }
 
+    /// Puts this program in place of another object's on a port, between two frames: no frame meets a port without one.
+    ///
+    /// # Errors
+    /// The device is gone, or its driver refuses; the port is without a program then.
+    pub fn replace(&mut self, old: &mut Self, attachment: Attachment) -> Result<Attachment, FastPathError> {
+        let Attachment { ifindex, mode, link } = attachment;
+        let failed = |source| FastPathError::program("ingress", source);
+        let link = old.ingress()?.take_link(link).map_err(failed)?;
+        let link = self.ingress()?.attach_to_link(link).map_err(failed)?;
+        Ok(Attachment { ifindex, mode, link })
+    }
+
     /// Takes the program off a port. A device that is gone has taken the link with it.
     pub fn detach(&mut self, attachment: Attachment) -> Result<(), FastPathError> {
         self.ingress()?.detach(attachment.link).map_err(|source| FastPathError::program("ingress", source))

@@ -1,26 +1,53 @@
 //! Reading the kernel's counters: the sum over all CPUs.
 
+use std::{collections::BTreeMap, sync::OnceLock};
+
 use aya::maps::{Map, MapData, MapError, PerCpuArray};
 use relay_common::abi::Counters;
 
 use super::{FastPathError, object::Abi};
+use crate::renumber::Renumber;
 
 /// The map `counters`; it is read while other maps are being changed.
-pub struct Reader(PerCpuArray<MapData, Abi<Counters>>);
+pub struct Reader {
+    map: PerCpuArray<MapData, Abi<Counters>>,
+    /// What objects before this one had counted, by interface: counters never go back.
+    before: OnceLock<BTreeMap<u32, Counters>>,
+}
 
 impl TryFrom<Map> for Reader {
     type Error = MapError;
 
     fn try_from(map: Map) -> Result<Self, MapError> {
-        PerCpuArray::try_from(map).map(Self)
+        Ok(Self { map: PerCpuArray::try_from(map)?, before: OnceLock::new() })
     }
 }
 
 impl Reader {
     /// The counters of an interface, 0 for what belongs to none.
     pub fn counters(&self, interface: u32) -> Result<Counters, FastPathError> {
-        let values = self.0.get(&interface, 0).map_err(|source| FastPathError::map("counters", source))?;
-        Ok(values.iter().fold(bytemuck::Zeroable::zeroed(), |sum, value| add(sum, &value.0)))
+        let before = self.before.get().and_then(|before| before.get(&interface)).copied();
+        let values = self.map.get(&interface, 0).map_err(|source| FastPathError::map("counters", source))?;
+        let sum = before.unwrap_or_else(bytemuck::Zeroable::zeroed);
+        Ok(values.iter().fold(sum, |sum, value| add(sum, &value.0)))
+    }
+
+    /// Goes on from where another object's counters have ended, whose programs do not run any more.
+    ///
+    /// # Errors
+    /// They cannot be read. What could be read counts.
+    pub fn go_on_from(&self, old: &Self, renumber: &Renumber) -> Result<(), FastPathError> {
+        let mut before = BTreeMap::new();
+        let mut outcome = Ok(());
+        for number in 0..old.map.len() {
+            match old.counters(number) {
+                Ok(counters) => _ = before.insert(number, counters),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        // Once: an object takes another's place only when it begins.
+        let _ = self.before.set(renumber.all(before));
+        outcome
     }
 }
 

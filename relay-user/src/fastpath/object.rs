@@ -1,19 +1,26 @@
 //! Loading the embedded BPF object, with its maps made as large as the configuration needs.
 
-use std::{path::Path, sync::Arc};
+use std::{os::fd::AsFd as _, path::Path, sync::Arc};
 
 use aya::{
     Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, Map, MapData, RingBuf},
+    maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, Map, MapData, MapError, RingBuf},
     programs::{ProgramFd, Xdp},
 };
 use relay_common::abi::{
     Address, AddressKey, Agent, AgentKey, AgentOwner, Interface, MAX_SERVERS, Port, PortKey, Server, Slot,
 };
 
-use crate::memory::KernelMaps;
-
-use super::{FastPathError, capabilities, counters::Reader, leases::KernelLeases, pins::Pins};
+use super::{
+    FastPathError, capabilities,
+    counters::Reader,
+    leases::KernelLeases,
+    pins::{Beside, Pins},
+};
+use crate::{
+    leases::Leases,
+    memory::{KernelMap, KernelMaps, Memory},
+};
 
 /// The object that `build.rs` made.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("RELAY_BPF_OBJECT"));
@@ -76,7 +83,10 @@ pub struct Object {
     events: Option<EventRings>,
     leases: Option<KernelLeases>,
     memory: Option<KernelMaps>,
-    _pins: Option<Pins>,
+    /// What the taken memory holds, to be read.
+    remembered: Memory,
+    pins: Option<Pins>,
+    beside: Option<Beside>,
 }
 
 impl Object {
@@ -88,6 +98,19 @@ impl Object {
     /// refuses.
     pub fn load(sizes: Sizes, pin_in: Option<&Path>) -> Result<Self, FastPathError> {
         capabilities::check()?;
+        Self::pinned(sizes, pin_in.map(Pins::claim).transpose()?, None)
+    }
+
+    /// The same for an object whose maps are to take the place of another's of this daemon, in the directory that has been
+    /// claimed: see [`Object::succeed`].
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn load_beside(sizes: Sizes, pinned_in: &Path) -> Result<Self, FastPathError> {
+        Self::pinned(sizes, None, Some(Beside::claimed(pinned_in)?))
+    }
+
+    fn pinned(sizes: Sizes, pins: Option<Pins>, beside: Option<Beside>) -> Result<Self, FastPathError> {
         let slots = sizes.groups.max(1) * 2;
         let mut loader = EbpfLoader::new();
         loader
@@ -105,10 +128,12 @@ impl Object {
             .map_max_entries("AGENT_OWNERS", sizes.owners.max(1))
             .map_max_entries("leases", sizes.leases.max(1))
             .verifier_log_level(VerifierLogLevel::STATS);
-        let pins = pin_in.map(Pins::claim).transpose()?;
-        if let Some(pins) = &pins {
-            for name in PINNED {
-                loader.map_pin_path(name, pins.path(name));
+        let path = |name: &str| {
+            pins.as_ref().map(|pins| pins.path(name)).or_else(|| Some(beside.as_ref()?.path(name)))
+        };
+        for name in PINNED {
+            if let Some(path) = path(name) {
+                loader.map_pin_path(name, path);
             }
         }
         let mut ebpf = loader.load(OBJECT).map_err(FastPathError::load)?;
@@ -121,6 +146,10 @@ impl Object {
                 .map_err(|source| FastPathError::program("egress", source))?
         };
         program(&mut ebpf, "ingress")?.load().map_err(|source| FastPathError::program("ingress", source))?;
+        let (holders, holders_again) = twice(&mut ebpf, "HOLDERS")?;
+        let (clients, clients_again) = twice(&mut ebpf, "CLIENTS")?;
+        let (attempts, attempts_again) = twice(&mut ebpf, "ATTEMPTS")?;
+        let again = KernelMaps { holders: holders_again, clients: clients_again, attempts: attempts_again };
         Ok(Self {
             untagged: map(&mut ebpf, "UNTAGGED")?,
             ports: map(&mut ebpf, "PORTS")?,
@@ -136,18 +165,16 @@ impl Object {
             counters: Arc::new(map(&mut ebpf, "counters")?),
             punted: Some(map(&mut ebpf, "PUNTED")?),
             leases: Some(map(&mut ebpf, "leases")?),
-            memory: Some(KernelMaps {
-                holders: map(&mut ebpf, "HOLDERS")?,
-                clients: map(&mut ebpf, "CLIENTS")?,
-                attempts: map(&mut ebpf, "ATTEMPTS")?,
-            }),
+            memory: Some(KernelMaps { holders, clients, attempts }),
+            remembered: Memory::new(Some(again), Arc::new(Leases::nowhere())),
             events: Some(EventRings {
                 discovers: map(&mut ebpf, "DISCOVERS")?,
                 others: map(&mut ebpf, "EVENTS")?,
             }),
             egress,
             ebpf,
-            _pins: pins,
+            pins,
+            beside,
         })
     }
 
@@ -169,6 +196,23 @@ impl Object {
     /// What the programs remember from one message to the next; once.
     pub fn take_memory(&mut self) -> Option<KernelMaps> {
         self.memory.take()
+    }
+
+    /// What the programs remember, to be read and added to beside the one who has taken it.
+    pub fn remembered(&self) -> &Memory {
+        &self.remembered
+    }
+
+    /// Takes over the names under which the maps of `old` are pinned, and the directory.
+    ///
+    /// # Errors
+    /// The file system refuses. The names may then lead to maps of either.
+    pub fn succeed(&mut self, old: &mut Self) -> Result<(), FastPathError> {
+        self.pins = old.pins.take();
+        let (Some(pins), Some(beside)) = (&self.pins, &self.beside) else { return Ok(()) };
+        let moved = pins.replace(beside).map_err(|source| pins.failed(source));
+        self.beside = None;
+        moved
     }
 
     /// Who is bound to which address; once.
@@ -205,4 +249,20 @@ fn map<T: TryFrom<Map, Error = aya::maps::MapError>>(
 ) -> Result<T, FastPathError> {
     let map = ebpf.take_map(name).ok_or(FastPathError::Object { part: name })?;
     T::try_from(map).map_err(|source| FastPathError::map(name, source))
+}
+
+type Twice<K, V> = (KernelMap<K, V>, KernelMap<K, V>);
+
+/// The map called `name`, and the same once more.
+fn twice<K: bytemuck::Pod, V: bytemuck::Pod>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+) -> Result<Twice<K, V>, FastPathError> {
+    let map = ebpf.take_map(name).ok_or(FastPathError::Object { part: name })?;
+    let failed = |source| FastPathError::map(name, source);
+    let Map::LruHashMap(data) = &map else { return Err(FastPathError::Object { part: name }) };
+    let descriptor =
+        data.fd().as_fd().try_clone_to_owned().map_err(|error| failed(MapError::IoError(error)))?;
+    let again = Map::LruHashMap(MapData::from_fd(descriptor).map_err(failed)?);
+    Ok((HashMap::try_from(map).map_err(failed)?, HashMap::try_from(again).map_err(failed)?))
 }

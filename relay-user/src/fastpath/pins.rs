@@ -55,19 +55,68 @@ impl Pins {
         Err(failed(io::Error::new(ErrorKind::Interrupted, "it is removed as fast as it is made")))
     }
 
+    /// As an error of this directory.
+    pub(super) fn failed(&self, source: io::Error) -> FastPathError {
+        FastPathError::Pin { directory: self.directory.clone(), source }
+    }
+
     /// Where the map called `name` is pinned.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
     fn remove(&self) -> io::Result<()> {
-        for name in PINNED {
-            match fs::remove_file(self.path(name)) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
+        PINNED.iter().try_for_each(|name| remove(&self.path(name)))
+    }
+
+    /// Puts the maps of `beside` in place of the present ones: each name leads to a map at every moment.
+    ///
+    /// # Errors
+    /// What the file system said of the first that could not be moved.
+    pub(super) fn replace(&self, beside: &Beside) -> io::Result<()> {
+        PINNED.iter().try_for_each(|name| fs::rename(beside.path(name), self.path(name)))
+    }
+}
+
+/// The same directory for a second object of this daemon, whose maps have other names until they take the place of the first
+/// one's. Dropping it removes those that have not.
+pub(super) struct Beside {
+    directory: PathBuf,
+}
+
+impl Beside {
+    /// Of a directory that has been claimed.
+    ///
+    /// # Errors
+    /// What an earlier attempt left cannot be removed.
+    pub(super) fn claimed(directory: &Path) -> Result<Self, FastPathError> {
+        let beside = Self { directory: directory.to_owned() };
+        beside.remove().map_err(|source| FastPathError::Pin { directory: directory.to_owned(), source })?;
+        Ok(beside)
+    }
+
+    /// Where the map called `name` is pinned for the time being. A BPF file system takes no dots in names.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}_next"))
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        PINNED.iter().try_for_each(|name| remove(&self.path(name)))
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Err(error) = self.remove() {
+            tracing::warn!(directory = %self.directory.display(), %error, "a pinned map could not be removed");
         }
-        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -69,6 +69,15 @@ impl Object {
         Ok(())
     }
 
+    /// Returns when no program of this object runs any more that ran at the time of the call, nor the redirects it made: the
+    /// kernel has that wait in the change of an array of maps (`maybe_wait_bpf_programs`).
+    pub fn fence(&mut self) -> Result<(), FastPathError> {
+        let current = self.active.get(&0, 0).map_err(|source| FastPathError::map("ACTIVE", source))?;
+        let unused = if current == 0 { 1 } else { 0 };
+        let nobody = self.device_map(&GroupState::default())?;
+        self.fanout.set(unused, &nobody, 0).map_err(|source| FastPathError::map("FANOUT", source))
+    }
+
     fn set_port(&mut self, key: PortKey, port: Port) -> Result<(), FastPathError> {
         if key.is_untagged() {
             return self

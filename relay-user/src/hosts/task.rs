@@ -8,13 +8,13 @@ use std::{
     time::Instant,
 };
 
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use super::{
     Devices, Entry, Wanted,
     kernel::{self, Outcome, Route},
     table,
-    wanted::Key,
+    wanted::{Key, Work},
 };
 use crate::{
     clients::Host,
@@ -26,7 +26,7 @@ use crate::{
 /// the next daemon knows them again.
 #[derive(Debug)]
 pub struct HostRoutes {
-    devices: watch::Sender<Devices>,
+    wanted: Arc<Wanted>,
     task: JoinHandle<()>,
 }
 
@@ -37,25 +37,20 @@ impl HostRoutes {
     /// No netlink socket.
     pub fn start(wanted: Arc<Wanted>, devices: Devices) -> io::Result<Self> {
         let requests = Requests::open_strict()?;
-        let (devices, receiver) = watch::channel(devices);
+        wanted.follow(devices);
         let state = State {
             requests,
-            wanted,
-            devices: receiver,
+            wanted: Arc::clone(&wanted),
             installed: BTreeMap::new(),
             found: BTreeSet::new(),
             complaints: Quota::default(),
         };
-        Ok(Self { devices, task: tokio::spawn(state.run()) })
+        Ok(Self { wanted, task: tokio::spawn(state.run()) })
     }
 
     /// The devices are these now.
     pub fn follow(&self, devices: Devices) {
-        self.devices.send_if_modified(|known| {
-            let changed = *known != devices;
-            *known = devices;
-            changed
-        });
+        self.wanted.follow(devices);
     }
 }
 
@@ -68,7 +63,6 @@ impl Drop for HostRoutes {
 struct State {
     requests: Requests,
     wanted: Arc<Wanted>,
-    devices: watch::Receiver<Devices>,
     installed: BTreeMap<Key, Entry>,
     /// Routes of an earlier daemon that are wanted still.
     found: BTreeSet<Route>,
@@ -78,38 +72,32 @@ struct State {
 impl State {
     async fn run(mut self) {
         let wanted = Arc::clone(&self.wanted);
-        while !wanted.is_settled() {
-            wanted.changed.notified().await;
-        }
-        let devices = self.devices.borrow_and_update().clone();
-        if let Err(error) = self.clear(&devices).await {
-            tracing::warn!("host routes of an earlier daemon may be left in the kernel: {error}");
-        }
-        self.all(&devices).await;
+        let mut begun = false;
         loop {
-            tokio::select! {
-                changed = self.devices.changed() => {
-                    if changed.is_err() {
-                        return;
+            match wanted.take() {
+                Some(Work::All(hosts, devices)) => {
+                    if !std::mem::replace(&mut begun, true)
+                        && let Err(error) = self.clear(&hosts, &devices).await
+                    {
+                        tracing::warn!("host routes of an earlier daemon may be left in the kernel: {error}");
                     }
-                    // What was on a device that went down or away is not in the kernel any more.
-                    let devices = self.devices.borrow_and_update().clone();
-                    self.all(&devices).await;
+                    self.all(hosts, &devices).await;
                 }
-                () = wanted.changed.notified() => {
-                    let devices = self.devices.borrow().clone();
-                    for (key, host) in wanted.take() {
+                Some(Work::Some(changed, devices)) => {
+                    for (key, host) in changed {
                         self.bring(key, host, &devices, false).await;
                     }
                 }
+                None => {}
             }
+            wanted.changed.notified().await;
         }
     }
 
     /// Takes away what an earlier daemon has installed and nobody wants now; the rest counts as not there, and is put in place
     /// again.
-    async fn clear(&mut self, devices: &Devices) -> Result<(), RequestError> {
-        let entries: Vec<Entry> = self.wanted.all().iter().filter_map(|host| entry(host, devices)).collect();
+    async fn clear(&mut self, hosts: &[Host], devices: &Devices) -> Result<(), RequestError> {
+        let entries: Vec<Entry> = hosts.iter().filter_map(|host| entry(host, devices)).collect();
         let routes: BTreeSet<Route> = entries.iter().map(Route::of).collect();
         let neighbours: BTreeSet<(u32, Ipv4Addr)> =
             entries.iter().map(|entry| (entry.ifindex, entry.address)).collect();
@@ -134,8 +122,7 @@ impl State {
     }
 
     /// Everything once more.
-    async fn all(&mut self, devices: &Devices) {
-        let hosts = self.wanted.all();
+    async fn all(&mut self, hosts: Vec<Host>, devices: &Devices) {
         let wanted: BTreeMap<Key, Host> =
             hosts.into_iter().map(|host| ((host.vrf, host.address), host)).collect();
         let gone: Vec<Key> = self.installed.keys().filter(|key| !wanted.contains_key(key)).copied().collect();

@@ -4,13 +4,14 @@ use std::{
     collections::{HashMap, HashSet},
     net::Ipv4Addr,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use tokio::sync::Notify;
 
+use super::Devices;
 use crate::clients::Host;
 
 /// VRF and address.
@@ -29,8 +30,23 @@ pub struct Wanted {
 #[derive(Debug, Default)]
 struct State {
     hosts: HashMap<Key, Host>,
+    /// Where the interfaces are that the hosts name.
+    devices: Arc<Devices>,
     changed: HashSet<Key>,
+    /// Everything is to be looked at once more.
+    anew: bool,
     settled: bool,
+    /// Interfaces are being renumbered: nobody looks.
+    hidden: bool,
+}
+
+/// What there is to do, and the devices that go with it.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// These are wanted, and nothing else.
+    All(Vec<Host>, Arc<Devices>),
+    /// What is wanted now for the addresses of which something has changed.
+    Some(Vec<(Key, Option<Host>)>, Arc<Devices>),
 }
 
 /// How it went so far.
@@ -66,9 +82,36 @@ impl Wanted {
     pub fn settle(&self) {
         let mut state = self.lock();
         if !std::mem::replace(&mut state.settled, true) {
+            state.anew = true;
             drop(state);
             self.changed.notify_one();
         }
+    }
+
+    /// Interfaces are about to be renumbered: until [`Self::show`], what is wanted changes without anybody seeing it, so that no
+    /// route is taken away that is wanted again a moment later, or is made by the number of another interface.
+    pub fn hide(&self) {
+        self.lock().hidden = true;
+    }
+
+    /// Hosts go by the numbers of these devices now.
+    pub fn show(&self, devices: Devices) {
+        let mut state = self.lock();
+        (state.hidden, state.anew, state.devices) = (false, true, Arc::new(devices));
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// The devices are these now.
+    pub(super) fn follow(&self, devices: Devices) {
+        let mut state = self.lock();
+        if *state.devices == devices {
+            return;
+        }
+        // What was on a device that went down or away is not in the kernel any more.
+        (state.anew, state.devices) = (true, Arc::new(devices));
+        drop(state);
+        self.changed.notify_one();
     }
 
     /// How it went so far.
@@ -91,25 +134,57 @@ impl Wanted {
         }
     }
 
-    pub(super) fn is_settled(&self) -> bool {
-        self.lock().settled
-    }
-
-    /// The addresses of which something has changed, with what is wanted for them now.
-    pub(super) fn take(&self) -> Vec<(Key, Option<Host>)> {
+    /// What there is to do, which is done then; `None` while nobody may look.
+    pub(super) fn take(&self) -> Option<Work> {
         let mut state = self.lock();
+        if state.hidden || !state.settled {
+            return None;
+        }
+        let devices = Arc::clone(&state.devices);
         let changed = std::mem::take(&mut state.changed);
-        changed.into_iter().map(|key| (key, state.hosts.get(&key).copied())).collect()
-    }
-
-    /// Everything that is wanted; nothing has changed since.
-    pub(super) fn all(&self) -> Vec<Host> {
-        let mut state = self.lock();
-        state.changed.clear();
-        state.hosts.values().copied().collect()
+        if std::mem::take(&mut state.anew) {
+            return Some(Work::All(state.hosts.values().copied().collect(), devices));
+        }
+        let changed = changed.into_iter().map(|key| (key, state.hosts.get(&key).copied())).collect();
+        Some(Work::Some(changed, devices))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hosts::Device;
+
+    fn host(interface: u32) -> Host {
+        Host { vrf: 0, address: [192, 168, 60, 31].into(), interface, mac: [2; 6] }
+    }
+
+    fn devices(interface: u32) -> Devices {
+        Devices::from([(interface, Device { ifindex: 7, up: true, flushes: 0 })])
+    }
+
+    #[test]
+    fn while_interfaces_are_renumbered_nobody_sees_a_host_by_a_number_that_is_not_its_devices() {
+        let wanted = Wanted::default();
+        wanted.follow(devices(1));
+        wanted.install(host(1));
+        assert!(wanted.take().is_none(), "not all that was stored is known yet");
+        wanted.settle();
+        let Some(Work::All(hosts, known)) = wanted.take() else { panic!("everything is new") };
+        assert_eq!((hosts, &*known), (vec![host(1)], &devices(1)));
+        wanted.hide();
+        wanted.remove(host(1));
+        wanted.install(host(2));
+        assert!(wanted.take().is_none());
+        wanted.show(devices(2));
+        let Some(Work::All(hosts, known)) = wanted.take() else { panic!("everything is looked at") };
+        assert_eq!((hosts, &*known), (vec![host(2)], &devices(2)));
+        wanted.remove(host(2));
+        let Some(Work::Some(changed, known)) = wanted.take() else { panic!("one has changed") };
+        assert_eq!((changed, &*known), (vec![((0, host(2).address), None)], &devices(2)));
     }
 }

@@ -105,6 +105,22 @@ impl Asker {
         }
     }
 
+    /// Follows interfaces to other indexes; what was asked about one that is gone is not asked any more.
+    pub(super) fn renumber(&mut self, interface: impl Fn(u32) -> Option<u32>) {
+        let renumbered = |item: &mut Item| {
+            let Some(new) = interface(item.interface) else { return false };
+            item.interface = new;
+            if let Some(key) = &mut item.client {
+                key.interface = new;
+            }
+            true
+        };
+        self.pending.retain(|_, pending| renumbered(&mut pending.item));
+        self.demands.retain_mut(|(_, item)| renumbered(item));
+        self.put_back.retain_mut(renumbered);
+        self.ranges.retain_mut(|range| interface(range.interface).map(|new| range.interface = new).is_some());
+    }
+
     /// Adds a range to ask about.
     pub(super) fn scan(&mut self, range: Range) {
         self.ranges.push_back(range);

@@ -117,6 +117,19 @@ impl Recovery {
         self.widen();
     }
 
+    /// Follows interfaces to other indexes, before [`Self::follow`]; `None`: it is gone, and nothing is asked about it.
+    pub fn renumber(&mut self, interface: impl Fn(u32) -> Option<u32>) {
+        self.given = std::mem::take(&mut self.given)
+            .into_iter()
+            .filter_map(|(old, subnet)| Some((interface(old)?, subnet)))
+            .collect();
+        self.demanded = std::mem::take(&mut self.demanded)
+            .into_iter()
+            .filter_map(|((old, subject), when)| Some(((interface(old)?, subject), when)))
+            .collect();
+        self.askers.values_mut().for_each(|asker| asker.renumber(&interface));
+    }
+
     /// The next query to be sent now, if there is one. A stored lease is asked about although the table has it, unless
     /// the client has been heard of since.
     pub fn poll(&mut self, table: &Table, now: BootTime) -> Option<Query> {

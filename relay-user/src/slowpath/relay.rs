@@ -22,6 +22,7 @@ use crate::{
     clients::BootTime,
     memory::Memory,
     quota::Quota,
+    renumber::Renumber,
     socket::{FrameSender, Received, SocketError, normalise::normalise},
     tables::{HostEnv, ServerState},
 };
@@ -47,16 +48,11 @@ pub struct Relayer {
 }
 
 impl Relayer {
-    pub(super) fn new(
-        state: Arc<State>,
-        memory: Memory,
-        vrfs: &BTreeMap<u32, Option<String>>,
-        dscp: u8,
-    ) -> Result<Self, SocketError> {
+    pub(super) fn new(state: Arc<State>, memory: Memory, ways: Ways) -> Result<Self, SocketError> {
         Ok(Self {
             state,
             sender: FrameSender::open()?,
-            ways: Ways::open(vrfs, dscp)?,
+            ways,
             buckets: RefCell::default(),
             memory,
             start: Instant::now(),
@@ -71,6 +67,23 @@ impl Relayer {
     /// Follows the VRFs that servers are in.
     pub(super) fn follow(&mut self, view: &View) {
         self.ways.follow(&view.tables);
+    }
+
+    /// Goes over to another configuration, between two frames.
+    pub(super) fn go_over(&mut self, memory: Memory, ways: Ways, renumber: &Renumber) {
+        let old = std::mem::replace(&mut self.memory, memory);
+        // Without a fast path nothing has been taken over yet; with one, all but what was heard a moment ago.
+        if old.is_here() {
+            self.memory.take_over(&old, renumber);
+        } else {
+            self.memory.take_over_clients(&old, renumber);
+        }
+        self.ways = ways;
+        let buckets = self.buckets.get_mut();
+        *buckets = renumber.all(std::mem::take(buckets));
+        self.read_up_to(BootTime::NEVER);
+        self.state.events.turn();
+        self.state.renumber(renumber);
     }
 
     /// Relays one frame, which arrived `at`; what is to be sent waits for [`Self::flush`].

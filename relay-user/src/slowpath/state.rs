@@ -13,7 +13,7 @@ use std::{
 use bytemuck::Zeroable as _;
 use relay_common::abi::Counters;
 
-use crate::{leasequery::answers::Answers, snoop::inbox::Inbox, tables::Tables};
+use crate::{leasequery::answers::Answers, renumber::Renumber, snoop::inbox::Inbox, tables::Tables};
 
 /// The tables of one moment, and the ports on which XDP has looked at a frame before the slow path does.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +66,12 @@ impl State {
     /// The counters of an interface, 0 for what belongs to none.
     pub fn counters(&self, interface: u32) -> Counters {
         self.lock().get(&interface).copied().unwrap_or_else(Counters::zeroed)
+    }
+
+    /// Counters follow their interfaces to other numbers; those of interfaces that are gone are gone too.
+    pub(super) fn renumber(&self, renumber: &Renumber) {
+        let mut counters = self.lock();
+        *counters = renumber.all(std::mem::take(&mut *counters));
     }
 
     pub(super) fn count(&self, interface: u32, change: impl FnOnce(&mut Counters)) {

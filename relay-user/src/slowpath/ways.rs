@@ -14,15 +14,19 @@ use crate::{
 pub(super) struct NoWay;
 
 /// The sockets, by the routing tables of their VRFs.
-pub(super) struct Ways {
+pub struct Ways {
     dscp: u8,
     open: BTreeMap<u32, ServerSocket>,
     followed: Option<Arc<Tables>>,
 }
 
 impl Ways {
-    /// Opens those of a start, where each has to be there.
-    pub(super) fn open(vrfs: &BTreeMap<u32, Option<String>>, dscp: u8) -> Result<Self, SocketError> {
+    /// Opens those of a configuration, where each has to be there, in the network namespace of the calling thread. `vrfs` are the
+    /// devices by routing table, `dscp` (0 to 63) marks what is sent.
+    ///
+    /// # Errors
+    /// As [`ServerSocket::open`].
+    pub fn open(vrfs: &BTreeMap<u32, Option<String>>, dscp: u8) -> Result<Self, SocketError> {
         let mut open = BTreeMap::new();
         for (table, vrf) in vrfs {
             open.insert(*table, ServerSocket::open(vrf.as_deref(), dscp)?);

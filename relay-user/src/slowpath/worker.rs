@@ -14,11 +14,13 @@ use aya::maps::{MapData, RingBuf};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{
-    Relayer, State,
+    Relayer, State, View, Ways,
     arrival::{Queue, SETTLED, Wall},
 };
 use crate::{
     clients::BootTime,
+    memory::Memory,
+    renumber::Renumber,
     socket::{FrameBatch, PortSocket, SocketError},
 };
 
@@ -27,7 +29,24 @@ pub(super) enum Change {
     Listen(PortSocket),
     Ignore(u32),
     Punted(Box<RingBuf<MapData>>),
+    Follow(Box<Next>),
     End,
+}
+
+/// Another configuration.
+pub struct Next {
+    /// What frames are relayed by from now on.
+    pub view: View,
+    /// What the rules remember under it.
+    pub memory: Memory,
+    /// Toward its servers.
+    pub ways: Ways,
+    /// The copies that its fast path cannot send.
+    pub punted: Option<RingBuf<MapData>>,
+    /// What becomes of numbers.
+    pub renumber: Arc<Renumber>,
+    /// Gets its word, and goes, when it is in force.
+    pub done: mpsc::SyncSender<()>,
 }
 
 pub(super) struct Worker {
@@ -117,10 +136,23 @@ impl Worker {
                 }
                 Ok(Change::Ignore(ifindex)) => self.forget(ifindex),
                 Ok(Change::Punted(ring)) => self.punted = Some(ring),
+                Ok(Change::Follow(next)) => self.follow(*next),
                 Ok(Change::End) | Err(mpsc::TryRecvError::Disconnected) => return false,
                 Err(mpsc::TryRecvError::Empty) => return true,
             }
         }
+    }
+
+    /// Goes over to another configuration. The programs that fill the ring of copies do not run any more: what is in it is
+    /// sent by the configuration that it was rewritten by.
+    fn follow(&mut self, next: Next) {
+        let Next { view, memory, ways, punted, renumber, done } = next;
+        while self.relay_punted() {}
+        self.relayer.go_over(memory, ways, &renumber);
+        self.state.publish(view);
+        self.punted = punted.map(Box::new);
+        // Nobody may be waiting any more.
+        let _ = done.send(());
     }
 
     fn forget(&mut self, ifindex: u32) {
@@ -129,8 +161,9 @@ impl Worker {
         }
     }
 
-    fn relay_punted(&mut self) {
-        let Some(ring) = &mut self.punted else { return };
+    /// Whether there may be more of them.
+    fn relay_punted(&mut self) -> bool {
+        let Some(ring) = &mut self.punted else { return false };
         let view = self.state.view();
         let mut count = 0;
         // Bounded, so that a flood of copies does not starve the ports.
@@ -141,6 +174,7 @@ impl Worker {
             count += 1;
         }
         self.relayer.flush();
+        count == FrameBatch::CAPACITY
     }
 
     /// Relays a batch of each port.

@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use super::{Labels, View, step};
 use crate::{
     clients::{BootTime, Client, Ignored, State},
-    config::ResolvedConfig,
     control::leases::{
         ClientStats, Filter, FindingRow, GroupWatch, LeaseRow, Leases, ServerWatch, Servers, ignored,
     },
@@ -70,9 +69,9 @@ fn row(client: &Client, labels: &Labels, now: BootTime) -> LeaseRow {
 }
 
 /// The failover watch.
-pub fn servers(view: &View<'_>, config: &ResolvedConfig) -> Servers {
+pub fn servers(view: &View<'_>) -> Servers {
     let groups = (0u32..)
-        .zip(&config.groups)
+        .zip(&view.config.groups)
         .map(|(index, group)| {
             let together = view.watch.group(index, view.now);
             GroupWatch {

@@ -6,7 +6,7 @@
 use std::{
     os::fd::AsFd,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -75,6 +75,13 @@ pub struct Lost {
 
 #[derive(Debug, Default)]
 struct Waiting {
+    now: Queues,
+    /// Of another configuration, with other numbers: for when the reader has followed it.
+    next: Option<Queues>,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
     discovers: Vec<Event>,
     others: Vec<Event>,
 }
@@ -88,11 +95,13 @@ impl Inbox {
 
     /// Leaves a record, if there is room.
     pub fn push(&self, event: Event) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = waiting.discovers.is_empty() && waiting.others.is_empty();
+        let mut waiting = self.lock();
+        let Waiting { now, next } = &mut *waiting;
+        let queues = next.as_mut().unwrap_or(now);
+        let first = queues.discovers.is_empty() && queues.others.is_empty();
         let (queue, room, lost) = match event.message {
-            DISCOVER => (&mut waiting.discovers, DISCOVER_ROOM, &self.discovers_lost),
-            _ => (&mut waiting.others, ROOM, &self.others_lost),
+            DISCOVER => (&mut queues.discovers, DISCOVER_ROOM, &self.discovers_lost),
+            _ => (&mut queues.others, ROOM, &self.others_lost),
         };
         if queue.len() >= room {
             lost.fetch_add(1, Ordering::Relaxed);
@@ -107,10 +116,27 @@ impl Inbox {
 
     /// Takes all that waits.
     pub(super) fn take(&self, into: &mut Ordered) {
-        let Waiting { discovers, others } =
-            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let Queues { discovers, others } = std::mem::take(&mut self.lock().now);
         into.extend(discovers);
         into.extend(others);
+    }
+
+    /// What is left from now on is of another configuration, and waits until the reader has followed it.
+    pub fn turn(&self) {
+        self.lock().next.get_or_insert_default();
+    }
+
+    /// The reader has taken everything of the configuration before, and follows.
+    pub fn follow(&self) {
+        let mut waiting = self.lock();
+        if let Some(Queues { discovers, others }) = waiting.next.take() {
+            waiting.now.discovers.extend(discovers);
+            waiting.now.others.extend(others);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records that there was no room for.
@@ -156,5 +182,28 @@ mod tests {
         inbox.take(&mut Ordered::default());
         inbox.push(Event::zeroed());
         assert_eq!(waker.0.read(), Ok(1));
+    }
+
+    #[test]
+    fn what_is_left_after_the_turn_waits_until_the_reader_follows() {
+        let inbox = Inbox::default();
+        let left = |timestamp| inbox.push(Event { message: 5, timestamp, ..Event::zeroed() });
+        let taken = || {
+            let (mut ordered, mut stamps) = (Ordered::default(), Vec::new());
+            inbox.take(&mut ordered);
+            ordered.up_to(BootTime::NEVER, |event| stamps.push(event.timestamp));
+            stamps
+        };
+        left(1);
+        inbox.turn();
+        left(2);
+        assert_eq!(taken(), [1]);
+        left(3);
+        assert_eq!(taken(), [0; 0]);
+        inbox.follow();
+        left(4);
+        assert_eq!(taken(), [2, 3, 4]);
+        inbox.follow();
+        assert_eq!(taken(), [0; 0]);
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    clients::{Interface, Policy, Server},
+    clients::{Interface, Key, Policy, Server},
     config::ResolvedConfig,
     plan::Plan,
 };
@@ -54,6 +54,14 @@ impl Labels {
         Self { labels: Arc::new(self.labels.iter().map(now).collect()), ..self }
     }
 
+    /// The same, that also knows the interfaces of the labels before it, for what is still to be taken out of the store: by
+    /// the numbers of keys that are gone.
+    pub(super) fn behind(mut self, before: &Self) -> Self {
+        let gone = before.words.iter().map(|(index, word)| (index | Key::GONE, word.clone()));
+        Arc::make_mut(&mut self.words).extend(gone);
+        self
+    }
+
     /// Of one interface.
     pub fn get(&self, index: u32) -> Option<&Label> {
         self.labels.get(&index)
@@ -66,7 +74,8 @@ impl Labels {
 
     /// The index of the interface that the store knows by this word.
     pub(super) fn index(&self, word: &str) -> Option<u32> {
-        self.words.iter().find(|(_, known)| *known == word).map(|(index, _)| *index)
+        let present = self.words.range(..Key::GONE);
+        present.into_iter().find(|(_, known)| *known == word).map(|(index, _)| *index)
     }
 }
 

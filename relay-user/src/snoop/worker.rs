@@ -1,5 +1,7 @@
 //! The thread: takes records, drives table, watch and store, and answers between two messages.
 
+mod follow;
+
 use std::{
     io,
     os::fd::{AsFd as _, BorrowedFd},
@@ -8,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+pub use follow::Next;
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
@@ -18,7 +21,7 @@ use nix::{
 use tokio::sync::broadcast;
 
 use super::{
-    Labels, Rings,
+    Known, Labels, Rings,
     inbox::{Lost, Waker},
     ordered::Ordered,
     rings::Reached,
@@ -26,7 +29,8 @@ use super::{
     storage::Storage,
 };
 use crate::{
-    clients::{Action, BootTime, Policy, Table, watch::Watch},
+    clients::{Action, BootTime, Table, watch::Watch},
+    config::ResolvedConfig,
     control::leases::StepRow,
     hosts::{Tally, Wanted},
     leasequery::{Places, Recovery, Sender, Start},
@@ -47,7 +51,8 @@ const CATCH_UP: usize = 8;
 /// What the daemon tells the thread.
 pub(super) enum Order {
     Rings(Box<Rings>),
-    Configure(Policy, Labels),
+    Configure(Known),
+    Follow(Box<Next>, mpsc::SyncSender<()>),
     Places(Places),
     Ask(Box<dyn FnOnce(&View<'_>) + Send>),
     End,
@@ -61,6 +66,8 @@ pub struct View<'a> {
     pub watch: &'a Watch,
     /// Names of interfaces.
     pub labels: &'a Labels,
+    /// What is configured.
+    pub config: &'a ResolvedConfig,
     /// What servers were asked for leases.
     pub recovery: &'a Recovery,
     /// What else is counted.
@@ -90,6 +97,7 @@ pub(super) struct Worker {
     table: Table,
     watch: Watch,
     labels: Labels,
+    config: Arc<ResolvedConfig>,
     state: Arc<State>,
     orders: mpsc::Receiver<Order>,
     waker: Waker,
@@ -116,18 +124,20 @@ fn sleep(descriptors: &mut [PollFd<'_>], most: PollTimeout) -> io::Result<()> {
 impl Worker {
     pub(super) fn new(
         state: Arc<State>,
-        policy: Policy,
-        labels: Labels,
+        known: Known,
+        config: Arc<ResolvedConfig>,
         orders: mpsc::Receiver<Order>,
         waker: Waker,
         (steps, leases, hosts): (broadcast::Sender<Arc<StepRow>>, Arc<Leases>, Arc<Wanted>),
         (recovery, queries): (Recovery, Option<Sender>),
     ) -> io::Result<Self> {
+        let Known { policy, vrfs } = known;
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         Ok(Self {
             table: Table::new(policy.clone(), BootTime::now()?),
             watch: Watch::new(policy),
-            labels,
+            labels: Labels::of(&config).within(&vrfs),
+            config,
             state,
             orders,
             waker,
@@ -207,7 +217,12 @@ impl Worker {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Rings(rings)) => self.rings = Some(rings),
-                Ok(Order::Configure(policy, labels)) => self.configure(policy, labels)?,
+                Ok(Order::Configure(known)) => self.configure(known)?,
+                Ok(Order::Follow(next, done)) => {
+                    self.follow(*next)?;
+                    // Nobody may be waiting any more.
+                    let _ = done.send(());
+                }
                 Ok(Order::Places(places)) => self.recovery.follow(places),
                 Ok(Order::Ask(question)) => {
                     // Who asks wants to be told of what was relayed before.
@@ -239,6 +254,7 @@ impl Worker {
             table: &self.table,
             watch: &self.watch,
             labels: &self.labels,
+            config: &self.config,
             recovery: &self.recovery,
             tallies: Tallies {
                 lost: self.state.events.lost(),
@@ -252,15 +268,16 @@ impl Worker {
         })
     }
 
-    fn configure(&mut self, policy: Policy, labels: Labels) -> io::Result<()> {
+    fn configure(&mut self, known: Known) -> io::Result<()> {
+        let Known { policy, vrfs } = known;
+        self.labels = self.labels.clone().within(&vrfs);
         if policy != *self.table.policy() {
             let now = BootTime::now()?;
             self.table.reconfigure(policy.clone(), Some, now, &mut self.actions);
-            self.watch.reconfigure(policy);
+            self.watch.reconfigure(policy, Some, Some);
             self.act();
             self.leases.write(&mut self.changes);
         }
-        self.labels = labels;
         Ok(())
     }
 

@@ -28,6 +28,7 @@ impl Source for Answers {
             Command::Stats => serde_json::to_vec(&self.stats),
             Command::Leases => serde_json::to_vec(&self.leases),
             Command::Servers => serde_json::to_vec(&self.servers),
+            Command::Reload => return Err("carried out, not answered".into()),
             Command::Events => return Err("followed, not answered".into()),
         }
         .map_err(|error| error.to_string())

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use relay_common::{Reason, abi::MESSAGE_NAMES};
 use relay_user::control::{
-    self, Question, Server, Source,
+    self, Question, Refusal, Server, Source,
     leases::{ClientStats, Leases, Servers},
     model::{self, Count, Stats, Status},
 };
@@ -278,4 +278,39 @@ fn a_reader_that_has_seen_enough_is_not_a_failure() {
     drop(reader);
     let said = say(binary().args(["status", "--socket"]).arg(place.socket()).stdout(writer));
     assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_reload_that_is_refused_says_why_and_the_exit_code_whether_it_is_the_configuration() {
+    struct Refuses(Refusal);
+    impl Source for Refuses {
+        fn answer(&self, _: &Question) -> Result<Vec<u8>, String> {
+            Err("not asked".into())
+        }
+
+        fn reload(&self) -> Result<Vec<u8>, Refusal> {
+            Err(self.0.clone())
+        }
+    }
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let configuration = Refusal { error: "relay.toml:3: dscp: 99 is too large".into(), configuration: true };
+    for (refusal, code, said) in [
+        (
+            configuration,
+            2,
+            "relay.toml:3: dscp: 99 is too large\nxdp-dhcrelay: nothing was changed; the daemon goes on with the \
+             configuration it has\n",
+        ),
+        (
+            Refusal { error: "eth1: XDP cannot be attached".into(), configuration: false },
+            1,
+            "xdp-dhcrelay: the daemon refused \"reload\": eth1: XDP cannot be attached\n",
+        ),
+    ] {
+        let place = Place::new();
+        let _server =
+            runtime.block_on(control::serve(&place.socket(), Arc::new(Refuses(refusal)))).expect("served");
+        let refused = say(binary().args(["reload", "--socket"]).arg(place.socket()));
+        assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.as_str()), (Some(code), "", said));
+    }
 }

@@ -194,7 +194,10 @@ fn only_commands_that_exist_are_offered() {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    assert_eq!(commands, ["run", "check", "doctor", "status", "stats", "leases", "events", "servers"]);
+    assert_eq!(
+        commands,
+        ["run", "check", "doctor", "status", "stats", "leases", "events", "servers", "reload"]
+    );
     for command in commands {
         let help = say(binary().args([command, "--help"]));
         assert_eq!(help.code, Some(0), "{command}");

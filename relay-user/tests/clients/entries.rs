@@ -1,7 +1,7 @@
 //! Entries and what hangs on them: host routes, how many there may be, those of the store and those that move.
 
 use relay_common::event::Event;
-use relay_user::clients::{Ignored, State, StepKind};
+use relay_user::clients::{Change, Ignored, Key, State, StepKind};
 
 use crate::{
     dialogue::{X, Y, bind, seconds, state},
@@ -113,4 +113,19 @@ fn a_new_configuration_moves_clients_with_their_interface_and_forgets_those_that
     world.hear(from_server(ACK, 1, 8, A).yours(X).lease(60).on(3, 0)).unwrap();
     world.wait(seconds(60));
     assert!(world.routes.is_empty() && world.published.is_empty());
+}
+
+#[test]
+fn the_row_of_a_lease_whose_interface_is_gone_goes_and_not_that_of_the_interface_that_has_its_number_now() {
+    let mut world = World::new();
+    bind(&mut world, 1, X, 1800);
+    world.table.take_changes(9, &mut Vec::new());
+    let mut next = policy(1000);
+    next.interfaces.remove(1);
+    let moved = |index| [None, None, Some(1), Some(2)][index as usize];
+    world.table.reconfigure(next, moved, world.now, &mut Vec::new());
+    let mut changes = Vec::new();
+    world.table.take_changes(9, &mut changes);
+    let [Change::Delete(key)] = changes[..] else { panic!("{changes:?}") };
+    assert_eq!(key.interface, 1 | Key::GONE);
 }

@@ -121,7 +121,9 @@ impl World {
                 Change::Put(row) => {
                     self.rows.insert(row.key, row);
                 }
-                Change::Delete(key) => {
+                Change::Delete(mut key) => {
+                    // Of an interface that is gone, by the number it had.
+                    key.interface &= !Key::GONE;
                     assert!(self.rows.remove(&key).is_some(), "a row is deleted that is not there: {key:?}");
                 }
             }

@@ -59,11 +59,11 @@ fn a_question_that_is_not_understood_is_answered_with_what_would_be() {
     let table: &[(&[u8], &str)] = &[
         (
             b"{\"command\":\"reboot\"}\n",
-            "unknown command \"reboot\"; this daemon knows: status, stats, leases, servers, events",
+            "unknown command \"reboot\"; this daemon knows: status, stats, leases, servers, reload, events",
         ),
         (
             b"{\"command\":\"Status\"}\n",
-            "unknown command \"Status\"; this daemon knows: status, stats, leases, servers, events",
+            "unknown command \"Status\"; this daemon knows: status, stats, leases, servers, reload, events",
         ),
         (b"GET / HTTP/1.1\r\n", "a question is one line such as {\"command\":\"status\"}: expected value"),
         (b"\xff\xfe\x00\n", "a question is one line such as {\"command\":\"status\"}: expected value"),

@@ -5,6 +5,7 @@ use super::{Table, Used, changes::Row};
 use crate::clients::{
     action::{Action, Ignored},
     client::{Client, State},
+    key::Key,
     policy::Policy,
     time::BootTime,
 };
@@ -73,7 +74,8 @@ impl Table {
         self.gone = gone
             .into_iter()
             .map(|mut key| {
-                key.interface = moved(key.interface).unwrap_or(key.interface);
+                // Not to be taken for a key of the interface that has the number now.
+                key.interface = moved(key.interface).unwrap_or(key.interface | Key::GONE);
                 key
             })
             .collect();

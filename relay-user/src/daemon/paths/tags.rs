@@ -23,9 +23,20 @@ impl Fast {
         machine: &Snapshot,
         config: &ResolvedConfig,
     ) -> BTreeMap<u32, Blind> {
+        let mode = |ifindex: u32| self.attached.get(&ifindex).map(|attachment| attachment.mode);
+        Self::blind_among(plan, machine, config, &mode)
+    }
+
+    /// The same with the program in these modes.
+    pub(super) fn blind_among(
+        plan: &Plan,
+        machine: &Snapshot,
+        config: &ResolvedConfig,
+        mode: &dyn Fn(u32) -> Option<Mode>,
+    ) -> BTreeMap<u32, Blind> {
         let mut ethtool = None;
-        let generic = |ifindex: u32| match self.attached.get(&ifindex) {
-            Some(attachment) => attachment.mode == Mode::Generic,
+        let generic = |ifindex: u32| match mode(ifindex) {
+            Some(mode) => mode == Mode::Generic,
             None => config.relay.xdp_mode == XdpMode::Generic,
         };
         blind::find(plan, &machine.host, &generic, &mut |link| {
