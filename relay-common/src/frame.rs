@@ -29,6 +29,10 @@ pub trait Frame: Sized {
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
     /// Overwrites `N` octets at `offset`, if all of them are in the frame.
     fn write<const N: usize>(&mut self, offset: usize, octets: [u8; N]) -> Option<()>;
+    /// The `N` words of eight octets at `offset`, as they stand in memory, if all of them are in the frame.
+    fn words<const N: usize>(&self, offset: usize) -> Option<[u64; N]>;
+    /// Overwrites `N` words of eight octets at `offset`, if all of them are in the frame.
+    fn write_words<const N: usize>(&mut self, offset: usize, words: [u64; N]) -> Option<()>;
     /// Adds `by` zero octets behind the frame. `None` leaves the frame as it was.
     fn grow_tail(&mut self, by: usize) -> Option<()>;
     /// Takes `by` octets off the end.
@@ -164,6 +168,18 @@ impl Frame for SliceFrame<'_> {
 
     fn write<const N: usize>(&mut self, offset: usize, octets: [u8; N]) -> Option<()> {
         *self.buffer[self.start..self.end].get_mut(offset..)?.first_chunk_mut()? = octets;
+        Some(())
+    }
+
+    fn words<const N: usize>(&self, offset: usize) -> Option<[u64; N]> {
+        let octets = self.octets().get(offset..)?.get(..8 * N)?;
+        let (words, _) = octets.as_chunks::<8>();
+        Some(core::array::from_fn(|index| u64::from_ne_bytes(words[index])))
+    }
+
+    fn write_words<const N: usize>(&mut self, offset: usize, words: [u64; N]) -> Option<()> {
+        let octets = self.buffer[self.start..self.end].get_mut(offset..)?.get_mut(..8 * N)?;
+        octets.as_chunks_mut::<8>().0.iter_mut().zip(words).for_each(|(to, word)| *to = word.to_ne_bytes());
         Some(())
     }
 

@@ -20,7 +20,7 @@ pub struct Options {
     pub agent_len: usize,
     /// How many instances of it there are.
     pub agents: usize,
-    /// What all of them take, with their codes and lengths.
+    /// What all of them take, with their codes and lengths; what the first takes where another path does what several need.
     pub agent_octets: usize,
 }
 
@@ -82,8 +82,11 @@ impl Options {
                     found.agent = frame.opaque(at);
                     found.agent_len = frame.opaque(len);
                 }
+                // Where there is another path, several are its business.
+                if !F::HAS_SLOW_PATH {
+                    found.agent_octets += len;
+                }
                 found.agents = frame.opaque(found.agents + 1);
-                found.agent_octets = frame.opaque(found.agent_octets + len);
             }
             at += len;
         }
@@ -95,6 +98,9 @@ impl Options {
         }
         if at < end {
             found.end = at;
+        }
+        if F::HAS_SLOW_PATH {
+            found.agent_octets = frame.opaque(found.agent_len);
         }
         if let Some(at) = frame.noted_option(option::MESSAGE_TYPE) {
             match frame.read::<3>(at) {

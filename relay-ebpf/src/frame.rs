@@ -15,7 +15,7 @@ use relay_common::{
     Frame, Options, Reason, Seen, Sum,
     abi::{Agent, Cut},
     agent, event,
-    removal::Removal,
+    removal::{self, Removal},
     wire::bootp::option,
 };
 
@@ -112,9 +112,12 @@ impl XdpFrame {
 
     /// Keeps the hashes of what stands in option 61 and 82 for those who ask later.
     #[inline(always)]
-    pub(crate) fn note_hashes(&mut self) {
-        let client_id = self.value_hash(event::option::CLIENT_ID);
-        let agent = self.value_hash(option::RELAY_AGENT);
+    pub(crate) fn note_hashes(&mut self, options: &Options) {
+        let client_id = self.value_hash(self.value_of(event::option::CLIENT_ID));
+        let agent = self.value_hash(match options.agents {
+            1 => Some((options.agent + 2, options.agent_len - 2)),
+            _ => self.value_of(option::RELAY_AGENT),
+        });
         // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
         unsafe {
             (*self.notes).client_id = client_id;
@@ -122,12 +125,18 @@ impl XdpFrame {
         }
     }
 
+    /// Where the value of the last option with this code begins, and its octets.
     #[inline(always)]
-    fn value_hash(&self, code: u8) -> u64 {
-        let Some(at) = self.noted_option(code) else { return 0 };
-        let at = self.offset(at);
-        let len = usize::from(self.u8(at + 1).unwrap_or(0));
-        agent::whole_in(self, self.offset(at + 2), forgotten(len) & agent::MAX_VALUE).unwrap_or(0)
+    fn value_of(&self, code: u8) -> Option<(usize, usize)> {
+        let at = self.offset(self.noted_option(code)?);
+        Some((at + 2, usize::from(self.u8(at + 1)?)))
+    }
+
+    /// 0 when there is no value, or it lies outside the frame.
+    #[inline(always)]
+    fn value_hash(&self, value: Option<(usize, usize)>) -> u64 {
+        let Some((at, len)) = value else { return 0 };
+        agent::whole_in(self, self.offset(at), forgotten(len) & agent::MAX_VALUE).unwrap_or(0)
     }
 
     /// The hash that was kept for option 61 or 82, 0 when there is none.
@@ -143,7 +152,7 @@ impl XdpFrame {
     /// The sum over the `N` octets at `offset`, a multiple of four and at most 512.
     #[inline(always)]
     pub(crate) fn sum_of<const N: usize>(&self, offset: usize) -> Option<Sum> {
-        let address = self.at::<N>(forgotten(offset) & Self::LIMIT)?;
+        let address = self.at(forgotten(offset) & Self::LIMIT, N)?;
         // SAFETY: `at` has compared the end of the N octets with data_end; they are only read.
         let sum = unsafe { bpf_csum_diff(core::ptr::null_mut(), 0, address as *mut u32, N as u32, 0) };
         Some(Sum::from_raw(u64::from(sum as u32)))
@@ -169,11 +178,42 @@ impl XdpFrame {
         (!refused).then_some(())
     }
 
-    /// Address of the `N` octets at `offset`, if all of them are in the packet.
+    /// The same without a call of the kernel where there are few; `octets` are zero behind the first `len`, and so is the frame.
     #[inline(always)]
-    fn at<const N: usize>(&self, offset: usize) -> Option<usize> {
+    pub(crate) fn store_few<const N: usize>(
+        &mut self,
+        offset: usize,
+        octets: &[u8; N],
+        len: usize,
+    ) -> Option<()> {
+        const FEW: usize = 4;
+        const { assert!(N >= 8 * FEW + 8) };
+        let (words, _) = octets.as_chunks::<8>();
+        let len = forgotten(len);
+        if !(8..=8 * FEW).contains(&len) {
+            return self.store(offset, octets, len);
+        }
+        let few = words.first_chunk::<FEW>()?.map(u64::from_ne_bytes);
+        if self.write_words(offset, few).is_some() {
+            return Some(());
+        }
+        // At the end of the frame: whole words, and one that ends with the octets.
+        for (index, word) in few.into_iter().enumerate().take(FEW - 1) {
+            if 8 * index + 8 <= len {
+                self.write_words(offset + 8 * index, [word])?;
+            }
+        }
+        let last = len.wrapping_sub(8) & (8 * FEW - 1);
+        // SAFETY: `last` is at most 31, and eight octets behind that are inside `octets`, which hold four words and more.
+        let word = unsafe { octets.as_ptr().add(last).cast::<u64>().read_unaligned() };
+        self.write_words(self.offset(offset + last), [word])
+    }
+
+    /// Address of the `len` octets at `offset`, if all of them are in the packet. `len` is a constant.
+    #[inline(always)]
+    fn at(&self, offset: usize, len: usize) -> Option<usize> {
         let start = self.ctx.data() + offset;
-        let end = hidden(start + N);
+        let end = hidden(start + len);
         (end <= self.ctx.data_end()).then_some(start)
     }
 }
@@ -200,16 +240,34 @@ impl Frame for XdpFrame {
 
     #[inline(always)]
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let address = self.at::<N>(offset)?;
+        let address = self.at(offset, N)?;
         // SAFETY: `at` has compared the end of the N octets with data_end, and any octets are a valid array.
         Some(unsafe { (address as *const [u8; N]).read_unaligned() })
     }
 
     #[inline(always)]
     fn write<const N: usize>(&mut self, offset: usize, octets: [u8; N]) -> Option<()> {
-        let address = self.at::<N>(offset)?;
+        let address = self.at(offset, N)?;
         // SAFETY: as for `read`; the program is the packet's only user while it runs.
         unsafe { (address as *mut [u8; N]).write_unaligned(octets) };
+        Some(())
+    }
+
+    #[inline(always)]
+    fn words<const N: usize>(&self, offset: usize) -> Option<[u64; N]> {
+        let first = self.at(offset, 8 * N)? as *const u64;
+        // One by one: a copy of more than a word is made octet by octet.
+        // SAFETY: as for `read`.
+        Some(core::array::from_fn(|index| unsafe { first.add(index).read_unaligned() }))
+    }
+
+    #[inline(always)]
+    fn write_words<const N: usize>(&mut self, offset: usize, words: [u64; N]) -> Option<()> {
+        let first = self.at(offset, 8 * N)? as *mut u64;
+        for (index, word) in words.into_iter().enumerate() {
+            // SAFETY: as for `write`.
+            unsafe { first.add(index).write_unaligned(word) };
+        }
         Some(())
     }
 
@@ -279,6 +337,9 @@ impl Frame for XdpFrame {
 
     #[inline(always)]
     fn remove(&mut self, removal: &Removal) -> Option<Sum> {
+        if let Some(sum) = removal::remove_short(self, removal) {
+            return Some(sum);
+        }
         let Removal { at, len, end, to } = *removal;
         let sum = loops::remove(self.ctx.ctx, at as u64, len as u64, end as u64, to as u64);
         (sum != loops::FAILED).then_some(Sum::from_raw(sum))

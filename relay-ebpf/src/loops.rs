@@ -93,12 +93,14 @@ pub(crate) extern "C" fn write_agent(ctx: *mut xdp_md, at: u64, interface: u32, 
     let Some(ours) = AGENTS.get(interface) else { return FAILED };
     let mut frame = frame(ctx);
     let at = frame.offset(at as usize);
-    if frame.store(at, &ours.octets, ours.len as usize + 1).is_none() {
+    if frame.store_few(at, &ours.octets, ours.len as usize + 1).is_none() {
         return FAILED;
     }
-    let Some(notes) = NOTES.get_ptr_mut(0) else { return FAILED };
-    // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
-    unsafe { (*notes).cut = ours.cut.at(frame.len().wrapping_sub(at)) };
+    if ours.cut.near != 0 {
+        let Some(notes) = NOTES.get_ptr_mut(0) else { return FAILED };
+        // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
+        unsafe { (*notes).cut = ours.cut.at(frame.len().wrapping_sub(at)) };
+    }
     agent::finish(&mut frame, at, ours, unicast != 0).map_or(FAILED, |sum| sum.to_raw())
 }
 
@@ -266,8 +268,8 @@ pub(crate) extern "C" fn walk_options(ctx: *mut xdp_md, start: u64, end: u64) ->
     let start = frame.offset(start as usize);
     match Options::walk(&mut frame, start, end as usize) {
         Ok(options) => {
+            frame.note_hashes(&options);
             frame.found(options);
-            frame.note_hashes();
             WALKED
         }
         Err(Reason::ManyOptions) => MANY,

@@ -90,9 +90,9 @@ pub(super) fn recognise<F: Frame, E: Env>(
     } else {
         let first = (frame.offset(options.agent), options.agent_len);
         if let Some(owner) = exact(frame, env, packet, giaddr, first) {
-            let trusted = trusted(env, owner.interface);
-            let removed =
-                if trusted { Removed::One { at: first.0, len: first.1 } } else { Removed::all(packet) };
+            // One that is the only one is all there are; in `file` and `sname` only the daemon looks for more.
+            let one = F::HAS_SLOW_PATH || trusted(env, owner.interface);
+            let removed = if one { Removed::One { at: first.0, len: first.1 } } else { Removed::all(packet) };
             return accept(owner, removed);
         }
     }
@@ -160,7 +160,9 @@ fn exact<F: Frame, E: Env>(
         && let Some(ours) = env.agent(packet.addressed)
         && ours.answer == hash
         && hash != 0
-        && env.interface(packet.addressed).is_some_and(|found| found.giaddr == giaddr)
+        // Of everything but plain BOOTP that has been seen already.
+        && (packet.options.message != bootp::message::BOOTP
+            || env.interface(packet.addressed).is_some_and(|found| found.giaddr == giaddr))
     {
         return Some(AgentOwner { interface: packet.addressed, vss_ignored: 0 });
     }

@@ -86,19 +86,22 @@ pub(super) fn option82<F: Frame, E: Env>(
     frame.observe(&packet.seen(packet.port.interface));
     let end = packet.message() + wanted;
     let missing = end.saturating_sub(frame.len());
-    if missing != 0 && frame.grow_tail(missing).is_none() {
-        frame.grow_head(missing).ok_or(Reason::NoRoom)?;
-        frame.forward(0, missing, missing + packet.split).ok_or(Reason::NoRoom)?;
-    }
-    let excess = frame.len() - end;
-    if excess != 0 {
-        frame.shrink_tail(excess).ok_or(Reason::NoRoom)?;
-    }
-    // What is left of an old option or of junk behind END becomes zero. Growing back cannot fail: the room was there.
-    if missing == 0 && !packet.behind.is_zero() {
-        let old = end - packet.split;
-        frame.shrink_tail(old).ok_or(Reason::NoRoom)?;
-        frame.grow_tail(old).ok_or(Reason::NoRoom)?;
+    if missing != 0 {
+        if frame.grow_tail(missing).is_none() {
+            frame.grow_head(missing).ok_or(Reason::NoRoom)?;
+            frame.forward(0, missing, missing + packet.split).ok_or(Reason::NoRoom)?;
+        }
+    } else {
+        let excess = frame.len() - end;
+        if excess != 0 {
+            frame.shrink_tail(excess).ok_or(Reason::NoRoom)?;
+        }
+        // What is left of an old option or of junk behind END becomes zero. Growing back cannot fail: the room was there.
+        if !packet.behind.is_zero() {
+            let old = end - packet.split;
+            frame.shrink_tail(old).ok_or(Reason::NoRoom)?;
+            frame.grow_tail(old).ok_or(Reason::NoRoom)?;
+        }
     }
     let sum = if fits {
         frame.write_agent(packet.split, record, ours, unicast(packet))

@@ -156,8 +156,8 @@ pub const MUTANTS: [Mutant; 66] = [
     mutant(
         "a trusted interface keeps ours",
         "reply/recognise.rs",
-        "if trusted { Removed::One { at: first.0, len: first.1 } }",
-        "if trusted { Removed::Nothing }",
+        "if one { Removed::One { at: first.0, len: first.1 } }",
+        "if one { Removed::Nothing }",
     ),
     mutant(
         "every option 82 is foreign to a trusted interface",
