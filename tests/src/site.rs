@@ -61,7 +61,13 @@ impl Site {
 
     /// Starts a daemon, and returns when it is ready.
     pub fn start(&self) -> Result<Proc> {
+        self.start_with(|_| {})
+    }
+
+    /// The same with something changed about how it is started.
+    pub fn start_with(&self, change: impl FnOnce(&mut Command)) -> Result<Proc> {
         let mut command = Command::new(binary()?);
+        change(&mut command);
         command.arg("run").arg("--config").arg(self.configuration());
         let process = self.host.spawn(command)?;
         process.wait_for_line("ready", DEADLINE)?;

@@ -1,5 +1,8 @@
 //! A configuration that is wrong: nothing changes, and whoever asked is told what is wrong where.
 
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
 use relay_tests::churn::{Wires, from_client};
 use relay_tests::lab::direct::EDGE;
 use relay_tests::subject::{Mode, status};
@@ -83,4 +86,38 @@ fn what_is_wrong_changes_nothing(mode: Mode) {
 #[test]
 fn what_is_wrong_changes_nothing_and_is_told_in_every_mode() {
     Mode::ALL.into_iter().for_each(what_is_wrong_changes_nothing);
+}
+
+#[test]
+fn systemd_is_told_of_a_reload_and_of_its_end_also_when_it_is_refused() {
+    let stage = Stage::new("systemd", Mode::Off);
+    let _wires = Wires::new(&stage.network).unwrap();
+    stage.configure("", &[("core", &[0])], &[untagged("core", "")]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notify");
+    let systemd = UnixDatagram::bind(&path).unwrap();
+    systemd.set_read_timeout(Some(DEADLINE)).unwrap();
+    let _relay = stage.site.start_with(|command| _ = command.env("NOTIFY_SOCKET", &path)).unwrap();
+    let told = || {
+        let mut text = [0; 1024];
+        let len = systemd.recv(&mut text).unwrap();
+        String::from_utf8(text[..len].to_vec()).unwrap()
+    };
+    assert!(told().contains("READY=1"));
+    for (relay, code) in [("dscp = 8", 0), ("dscp = 99", 2)] {
+        stage.configure(relay, &[("core", &[1])], &[untagged("core", "")]);
+        let before = now();
+        assert_eq!(stage.site.outcome(&["reload"]).unwrap().status.code(), Some(code));
+        let reloading = told();
+        assert!(reloading.contains("RELOADING=1"), "{reloading}");
+        let since = reloading.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC=")).unwrap();
+        assert!((before..=now()).contains(&since.parse().unwrap()), "{reloading}");
+        assert!(told().contains("READY=1"));
+    }
+}
+
+/// Microseconds of the clock that systemd compares with.
+fn now() -> u128 {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).unwrap();
+    Duration::from(time).as_micros()
 }

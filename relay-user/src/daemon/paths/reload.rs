@@ -14,6 +14,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, mpsc},
+    time::Instant,
 };
 
 use super::{DaemonError, Fast, Paths, Redirects, asks_for_leases, refusal, sizes};
@@ -106,6 +107,7 @@ impl Paths {
             renumber: Arc::clone(&renumber),
             done,
         };
+        let began = Instant::now();
         // From here on XDP does not record what only passes.
         self.state.publish(slow_view(&self.plan));
         if let (Some(old), Some(new)) = (&mut self.fast, &mut fast) {
@@ -121,6 +123,7 @@ impl Paths {
         {
             tracing::error!("the fast path does not know all of its ports: {error}");
         }
+        tracing::debug!(took = ?began.elapsed(), "the configuration has changed places; the slow path had all ports meanwhile");
         (self.config, self.plan, self.leases) = (config, plan, leases);
         let mut rings = None;
         if let (Some(old), Some(mut new)) = (self.fast.take(), fast) {
