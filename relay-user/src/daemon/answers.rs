@@ -1,7 +1,8 @@
 //! What the daemon says about itself: gathered on every change, so that an answer never waits for the daemon's work.
 
+mod present;
+
 use std::{
-    net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, atomic::Ordering},
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -13,22 +14,16 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::paths::Paths;
 use crate::{
-    config::ResolvedConfig,
     control::{
         Command, Question, Refusal, Source,
         leases::{ClientStats, StepRow},
-        model::{
-            Count, FastPathStatus, GroupStatus, InterfaceStats, InterfaceStatus, PortMode, PortStatus,
-            Reloaded, ServerPath, ServerStatus, Stats, Status, TakenUp, messages, reasons,
-        },
+        model::{Count, InterfaceStats, Reloaded, Stats, Status, messages, reasons},
     },
-    fastpath::{Mode, counters::Reader},
-    nexthop::{Resolution, Snapshot, Target, Unresolved},
-    plan::Plan,
+    nexthop::Snapshot,
     slowpath::State,
     snoop::{self, answer},
-    tables::ServerState,
 };
+use present::Present;
 
 /// How many may follow the events at one time: each takes one of the control socket's places.
 const FOLLOWERS: usize = 16;
@@ -46,17 +41,6 @@ pub(super) struct Answers {
 
 /// Where orders to read the configuration again go; each takes the outcome back.
 pub(super) type Reloads = mpsc::Sender<oneshot::Sender<Result<Reloaded, Refusal>>>;
-
-/// What `status` says, but for the time.
-#[derive(Default)]
-pub(super) struct Present {
-    fast_path: Option<FastPathStatus>,
-    ports: Vec<PortStatus>,
-    interfaces: Vec<InterfaceStatus>,
-    groups: Vec<GroupStatus>,
-    /// Its counters go by the numbers of `interfaces`.
-    kernel: Option<Arc<Reader>>,
-}
 
 impl Answers {
     pub(super) fn new(
@@ -207,146 +191,5 @@ impl Both {
 
     fn reasons(&self) -> std::collections::BTreeMap<String, Count> {
         reasons(|reason: Reason| self.count(|counters| counters.reasons[reason.index()]))
-    }
-}
-
-impl Present {
-    fn gather(paths: &Paths, machine: &Snapshot) -> Self {
-        let config = paths.config();
-        let plan = paths.plan();
-        Self {
-            fast_path: Some(FastPathStatus {
-                setting: config.relay.fast_path.to_string(),
-                active: paths.is_fast(),
-                note: paths.note().map(str::to_owned),
-            }),
-            ports: plan
-                .ports
-                .iter()
-                .map(|(ifindex, port)| {
-                    let (mode, note) = paths.port_mode(*ifindex);
-                    PortStatus {
-                        name: port.name.clone(),
-                        ifindex: *ifindex,
-                        mode: port_mode(mode),
-                        clients: port.clients,
-                        servers: port.servers,
-                        note: note.map(str::to_owned),
-                    }
-                })
-                .collect(),
-            interfaces: interfaces(config, plan, paths),
-            groups: groups(config, plan, machine, paths.is_fast()),
-            kernel: paths.kernel_counters().map(Arc::clone),
-        }
-    }
-}
-
-fn port_mode(mode: Option<Mode>) -> PortMode {
-    match mode {
-        Some(Mode::Native) => PortMode::Native,
-        Some(Mode::Generic) => PortMode::Generic,
-        None => PortMode::Off,
-    }
-}
-
-/// Where an interface is taken up.
-fn taken_up(index: u32, plan: &Plan, paths: &Paths) -> Vec<TakenUp> {
-    let Some(placed) = plan.places.get(&index) else { return Vec::new() };
-    let ports = placed.ports.iter().filter_map(|ifindex| Some((ifindex, plan.ports.get(ifindex)?)));
-    ports
-        .map(|(ifindex, port)| TakenUp {
-            device: port.name.clone(),
-            vlan: placed.tags.outer.map(|_| placed.tags.to_string()),
-            mode: port_mode(paths.port_mode(*ifindex).0),
-        })
-        .collect()
-}
-
-fn interfaces(config: &ResolvedConfig, plan: &Plan, paths: &Paths) -> Vec<InterfaceStatus> {
-    (1u32..)
-        .zip(&config.interfaces)
-        .map(|(index, interface)| InterfaceStatus {
-            index,
-            name: interface.name.clone(),
-            vlan: interface.vlan.outer.map(|_| interface.vlan.to_string()),
-            on: taken_up(index, plan, paths),
-            address: interface.address,
-            giaddr: interface.giaddr,
-            group: config.groups.get(interface.group).map_or_else(String::new, |group| group.name.clone()),
-            relays: !plan.idle.contains_key(&index),
-            note: plan.idle.get(&index).cloned(),
-        })
-        .collect()
-}
-
-fn groups(config: &ResolvedConfig, plan: &Plan, machine: &Snapshot, is_fast: bool) -> Vec<GroupStatus> {
-    config
-        .groups
-        .iter()
-        .zip(&plan.tables.groups)
-        .map(|(group, state)| GroupStatus {
-            name: group.name.clone(),
-            vrf: group.vrf.as_ref().map(|vrf| vrf.name.clone()),
-            servers: state
-                .servers
-                .iter()
-                .zip(&group.servers)
-                .map(|(server, configured)| {
-                    let target = Target { vrf: configured.vrf_name(), server: server.address };
-                    server_status(server, machine.next_hops.get(&target), is_fast, target.vrf)
-                })
-                .collect(),
-        })
-        .collect()
-}
-
-fn server_status(
-    server: &ServerState,
-    resolution: Option<&Resolution>,
-    is_fast: bool,
-    vrf: Option<String>,
-) -> ServerStatus {
-    let hop = resolution.and_then(Resolution::next_hop);
-    let (path, reason) = match resolution {
-        Some(Resolution::Resolved(hop)) => match server.hop {
-            Some(_) if !is_fast => (ServerPath::Slow, None),
-            Some(found) if found.redirect => (ServerPath::Fast, None),
-            _ => (ServerPath::Slow, Some(format!("{} does not take redirected frames", hop.device))),
-        },
-        Some(Resolution::Unresolved(why)) => (path_without_hop(why), Some(why.to_string())),
-        None => (ServerPath::Slow, Some("not looked up yet".to_owned())),
-    };
-    ServerStatus {
-        address: server.address,
-        vrf,
-        path,
-        device: hop.map(|hop| hop.device.clone()),
-        gateway: hop.and_then(|hop| match hop.gateway {
-            IpAddr::V4(gateway) if gateway != server.address => Some(gateway),
-            IpAddr::V4(_) | IpAddr::V6(_) => None,
-        }),
-        mac: hop.map(|hop| {
-            let octets: Vec<String> = hop.next_mac.iter().map(|octet| format!("{octet:02x}")).collect();
-            octets.join(":")
-        }),
-        reason,
-    }
-}
-
-fn path_without_hop(why: &Unresolved) -> ServerPath {
-    match why {
-        Unresolved::NeighbourPending { .. }
-        | Unresolved::NeighbourFailed { .. }
-        | Unresolved::NotEthernet { .. }
-        | Unresolved::Encapsulated { .. } => ServerPath::Slow,
-        Unresolved::NoVrf { .. }
-        | Unresolved::NoRoute
-        | Unresolved::Blackhole
-        | Unresolved::Unreachable
-        | Unresolved::Prohibited
-        | Unresolved::LocalAddress
-        | Unresolved::NotUnicast
-        | Unresolved::LinkDown { .. } => ServerPath::None,
     }
 }
