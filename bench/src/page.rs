@@ -59,13 +59,22 @@ fn machine(section: &str) -> Result<String> {
         "`cargo xtask bench {section}` on {date}, commit {commit}. {count} × {model}{virtual_machine}, Linux {kernel}, \
          BPF JIT {jit}. Mitigations: {mitigations}. Load average when it ended: {load}.",
         date = command("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
-        commit = command("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"]),
+        commit = commit(),
         model = model.trim_start_matches(|c: char| c.is_whitespace() || c == ':'),
         kernel = read("/proc/sys/kernel/osrelease"),
         jit = if read("/proc/sys/net/core/bpf_jit_enable") == "0" { "off" } else { "on" },
         mitigations = if mitigations.is_empty() { "none".to_owned() } else { mitigations.join("; ") },
         load = read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "),
     ))
+}
+
+/// The commit, marked when anything but the page itself is not as in it.
+fn commit() -> String {
+    let git = |arguments: &[&str]| command("git", &[&["-C", env!("CARGO_MANIFEST_DIR")], arguments].concat());
+    let others =
+        ["status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)docs/numbers.md"];
+    let mark = if git(&others).is_empty() { "" } else { "-dirty" };
+    format!("{}{mark}", git(&["describe", "--always"]))
 }
 
 fn command(program: &str, arguments: &[&str]) -> String {

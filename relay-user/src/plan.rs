@@ -20,6 +20,8 @@ use relay_common::{
     wire::eth,
 };
 
+pub(crate) use servers::is_taken_for_a_copy;
+
 use crate::{
     config::{
         ResolvedConfig, VlanTags,
@@ -132,9 +134,14 @@ fn upstream_ports(config: &ResolvedConfig, machine: &Snapshot, lookup: &Lookup<'
 }
 
 impl Plan {
+    /// The VRF that the clients of an interface are in, by its index from 1.
+    pub fn client_vrf(&self, index: u32) -> Option<&ClientVrf> {
+        self.client_vrfs.get((index as usize).checked_sub(1)?)
+    }
+
     /// Which servers of an interface are in its clients' VPN; `None` where nobody asks.
     fn near<'a>(&self, index: u32, interface: &'a ResolvedInterface) -> Option<Near<'a>> {
-        let vrf = self.client_vrfs.get((index as usize).checked_sub(1)?)?;
+        let vrf = self.client_vrf(index)?;
         Some(Near::new(self.tables.groups.get(interface.group)?, interface.option82.as_ref()?, vrf.table))
     }
 }

@@ -58,12 +58,14 @@ fn port_table(ports: &[PortStatus]) -> String {
 }
 
 fn interface_table(interfaces: &[InterfaceStatus]) -> String {
-    let columns = ["INTERFACE", "VLAN", "ON", "ADDRESS", "GIADDR", "SERVER GROUP", "RELAYS", "NOTE"];
+    let columns = ["INTERFACE", "VLAN", "VRF", "ON", "ADDRESS", "GIADDR", "SERVER GROUP", "RELAYS", "NOTE"];
     let mut table = Table::new(columns.map(|heading| (heading, Align::Left)));
-    for InterfaceStatus { index: _, name, vlan, on, address, giaddr, group, relays, note } in interfaces {
+    for InterfaceStatus { index: _, name, vlan, vrf, on, address, giaddr, group, relays, note } in interfaces
+    {
         table.row([
             name.clone(),
             vlan.clone().unwrap_or_default(),
+            vrf.clone().unwrap_or_default(),
             on.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             address.to_string(),
             giaddr.to_string(),

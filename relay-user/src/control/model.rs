@@ -106,6 +106,9 @@ pub struct InterfaceStatus {
     pub name: String,
     /// The tags of its clients, `100` or `200.7`; `None`: untagged.
     pub vlan: Option<String>,
+    /// Name of the VRF its clients are in now; `None`: the main table.
+    #[serde(default)]
+    pub vrf: Option<String>,
     /// Where its requests are taken up.
     #[serde(default)]
     pub on: Vec<TakenUp>,

@@ -56,7 +56,7 @@ fn hop(hop: &NextHop, redirects: &dyn Fn(u32) -> bool) -> Hop {
 
 /// Whether the egress program would take a frame to this next hop for a copy that is still to be addressed: a cluster may have a
 /// group address that begins like the mark of one.
-fn is_taken_for_a_copy(hop: &NextHop) -> bool {
+pub(crate) fn is_taken_for_a_copy(hop: &NextHop) -> bool {
     let mut addresses = [hop.next_mac, hop.port_mac].concat();
     let end = addresses.len();
     token_of(&SliceFrame::new(&mut addresses, 0, end)).is_some()

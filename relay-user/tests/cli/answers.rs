@@ -79,6 +79,7 @@ pub(crate) fn status() -> Status {
                 index: 1,
                 name: "eth1".into(),
                 vlan: Some("200.7".into()),
+                vrf: Some("red".into()),
                 on: vec![TakenUp {
                     device: "eth1".into(),
                     vlan: Some("200.7".into()),
@@ -94,6 +95,7 @@ pub(crate) fn status() -> Status {
                 index: 2,
                 name: "eth1".into(),
                 vlan: None,
+                vrf: None,
                 on: vec![],
                 address: [192, 168, 61, 2].into(),
                 giaddr: [192, 168, 61, 2].into(),

@@ -55,9 +55,9 @@ PORT  XDP      BEHIND IT         NOTE
 eth0  native   servers           -
 eth1  generic  clients, servers  the driver has no XDP
 
-INTERFACE  VLAN   ON                        ADDRESS       GIADDR        SERVER GROUP  RELAYS  NOTE
-eth1       200.7  eth1 vlan 200.7, generic  192.168.60.2  10.255.0.1    core          yes     -
-eth1       -      -                         192.168.61.2  192.168.61.2  core          no      the device is down
+INTERFACE  VLAN   VRF  ON                        ADDRESS       GIADDR        SERVER GROUP  RELAYS  NOTE
+eth1       200.7  red  eth1 vlan 200.7, generic  192.168.60.2  10.255.0.1    core          yes     -
+eth1       -      -    -                         192.168.61.2  192.168.61.2  core          no      the device is down
 
 SERVER GROUP  SERVER      PATH  PORT  GATEWAY    MAC                NOTE
 core          10.0.41.10  fast  eth0  10.0.40.1  02:00:00:00:00:01  -

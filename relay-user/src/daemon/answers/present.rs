@@ -10,7 +10,7 @@ use crate::{
     daemon::paths::Paths,
     fastpath::{Mode, counters::Reader},
     nexthop::{Resolution, Snapshot, Target, Unresolved},
-    plan::Plan,
+    plan::{Plan, is_taken_for_a_copy},
     tables::ServerState,
 };
 
@@ -85,6 +85,7 @@ fn interfaces(config: &ResolvedConfig, plan: &Plan, paths: &Paths) -> Vec<Interf
             index,
             name: interface.name.clone(),
             vlan: interface.vlan.outer.map(|_| interface.vlan.to_string()),
+            vrf: plan.client_vrf(index).and_then(|vrf| vrf.name.clone()),
             on: taken_up(index, plan, paths),
             address: interface.address,
             giaddr: interface.giaddr,
@@ -127,6 +128,10 @@ fn server_status(
         Some(Resolution::Resolved(hop)) => match server.hop {
             Some(_) if !is_fast => (ServerPath::Slow, None),
             Some(found) if found.redirect => (ServerPath::Fast, None),
+            _ if is_taken_for_a_copy(hop) => {
+                let why = "the next hop's Ethernet address begins as the fast path marks its copies";
+                (ServerPath::Slow, Some(why.to_owned()))
+            }
             _ => (ServerPath::Slow, Some(format!("{} does not take redirected frames", hop.device))),
         },
         Some(Resolution::Unresolved(why)) => (path_without_hop(why), Some(why.to_string())),
