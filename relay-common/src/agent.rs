@@ -181,7 +181,7 @@ pub fn write<F: Frame>(frame: &mut F, at: usize, ours: &Agent, unicast: bool) ->
     finish(frame, at, ours, unicast)
 }
 
-/// The rest of [`write`], once the octets stand at `at`: the flags.
+/// The rest of [`write()`], once the octets stand at `at`: the flags.
 #[inline(always)]
 pub fn finish<F: Frame>(frame: &mut F, at: usize, ours: &Agent, unicast: bool) -> Option<Sum> {
     let mut sum = Sum::from_folded(ours.sum);

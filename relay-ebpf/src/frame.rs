@@ -4,17 +4,19 @@
 //! with `data_end` right before the access. And an `asm!` that does nothing keeps the compiler from rewriting
 //! `p + 1 > end` as `p >= end`, which would leave the verifier without a range for `p`.
 
+mod notes;
+mod octets;
+
 use core::arch::asm;
 
 use aya_ebpf::{
     EbpfContext as _,
-    helpers::{bpf_csum_diff, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, generated::bpf_xdp_store_bytes},
+    helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail},
     programs::XdpContext,
 };
 use relay_common::{
     Frame, Options, Reason, Seen, Sum,
-    abi::{Agent, Cut},
-    agent, event,
+    abi::Agent,
     removal::{self, Removal},
     wire::bootp::option,
 };
@@ -60,39 +62,6 @@ impl XdpFrame {
         Some(Self { ctx, notes, message: message << MESSAGE_SHIFT })
     }
 
-    /// A message begins in which no option 82 was inserted yet.
-    #[inline(always)]
-    pub(crate) fn begin(&mut self) {
-        // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
-        unsafe { (*self.notes).cut.near = 0 };
-    }
-
-    /// What some servers get less of the option 82 that was inserted.
-    #[inline(always)]
-    pub(crate) fn cut(&self) -> Cut {
-        // SAFETY: as for `begin`.
-        unsafe { (*self.notes).cut }
-    }
-
-    /// The same for a record that is not aligned for the fields: in whole words, which the compiler does not make calls of.
-    #[inline(always)]
-    pub(crate) fn leave_cut(&self, record: *mut Cut) {
-        // SAFETY: as for `begin`.
-        let from: *const u32 = unsafe { &raw const (*self.notes).cut }.cast();
-        let to: *mut u32 = record.cast();
-        for word in 0..size_of::<Cut>() / size_of::<u32>() {
-            // SAFETY: as for `begin`, and the record is the caller's.
-            unsafe { to.add(word).write(from.add(word).read_volatile()) };
-        }
-    }
-
-    /// Bit i: server i is one of these.
-    #[inline(always)]
-    pub(crate) fn near(&self) -> u32 {
-        // SAFETY: as for `begin`.
-        forgotten(unsafe { (*self.notes).cut.near } as usize) as u32
-    }
-
     /// A frame whose options nobody asks for.
     #[inline(always)]
     pub(crate) fn without_options(ctx: XdpContext) -> Self {
@@ -101,112 +70,6 @@ impl XdpFrame {
 
     pub(crate) fn ctx(&self) -> &XdpContext {
         &self.ctx
-    }
-
-    /// Leaves what a walk has found to the caller of the function that walked.
-    #[inline(always)]
-    pub(crate) fn found(&mut self, options: Options) {
-        // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
-        unsafe { (&raw mut (*self.notes).found).write(options) };
-    }
-
-    /// Keeps the hashes of what stands in option 61 and 82 for those who ask later.
-    #[inline(always)]
-    pub(crate) fn note_hashes(&mut self, options: &Options) {
-        let client_id = self.value_hash(self.value_of(event::option::CLIENT_ID));
-        let agent = self.value_hash(match options.agents {
-            1 => Some((options.agent + 2, options.agent_len - 2)),
-            _ => self.value_of(option::RELAY_AGENT),
-        });
-        // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
-        unsafe {
-            (*self.notes).client_id = client_id;
-            (*self.notes).agent = agent;
-        }
-    }
-
-    /// Where the value of the last option with this code begins, and its octets.
-    #[inline(always)]
-    fn value_of(&self, code: u8) -> Option<(usize, usize)> {
-        let at = self.offset(self.noted_option(code)?);
-        Some((at + 2, usize::from(self.u8(at + 1)?)))
-    }
-
-    /// 0 when there is no value, or it lies outside the frame.
-    #[inline(always)]
-    fn value_hash(&self, value: Option<(usize, usize)>) -> u64 {
-        let Some((at, len)) = value else { return 0 };
-        agent::whole_in(self, self.offset(at), forgotten(len) & agent::MAX_VALUE).unwrap_or(0)
-    }
-
-    /// The hash that was kept for option 61 or 82, 0 when there is none.
-    #[inline(always)]
-    pub(crate) fn noted_hash(&self, code: u8) -> u64 {
-        if self.noted_option(code).is_none() {
-            return 0;
-        }
-        // SAFETY: as for `note_hashes`.
-        unsafe { if code == option::RELAY_AGENT { (*self.notes).agent } else { (*self.notes).client_id } }
-    }
-
-    /// The sum over the `N` octets at `offset`, a multiple of four and at most 512.
-    #[inline(always)]
-    pub(crate) fn sum_of<const N: usize>(&self, offset: usize) -> Option<Sum> {
-        let address = self.at(forgotten(offset) & Self::LIMIT, N)?;
-        // SAFETY: `at` has compared the end of the N octets with data_end; they are only read.
-        let sum = unsafe { bpf_csum_diff(core::ptr::null_mut(), 0, address as *mut u32, N as u32, 0) };
-        Some(Sum::from_raw(u64::from(sum as u32)))
-    }
-
-    /// Writes the first `len` of `octets` over those at `offset` (Linux 5.18).
-    #[inline(always)]
-    pub(crate) fn store<const N: usize>(
-        &mut self,
-        offset: usize,
-        octets: &[u8; N],
-        len: usize,
-    ) -> Option<()> {
-        // For the verifier of Linux 6.1 the lower bound has to come out of the arithmetic.
-        let len = (forgotten(len).wrapping_sub(1) & (N.next_power_of_two() - 1)) + 1;
-        if len > N {
-            return None;
-        }
-        let source = octets.as_ptr().cast_mut().cast();
-        // SAFETY: there are `len` octets, and the helper compares the end with that of the packet; it only reads them.
-        let refused =
-            unsafe { bpf_xdp_store_bytes(self.ctx.as_ptr().cast(), offset as u32, source, len as u32) } != 0;
-        (!refused).then_some(())
-    }
-
-    /// The same without a call of the kernel where there are few; `octets` are zero behind the first `len`, and so is the frame.
-    #[inline(always)]
-    pub(crate) fn store_few<const N: usize>(
-        &mut self,
-        offset: usize,
-        octets: &[u8; N],
-        len: usize,
-    ) -> Option<()> {
-        const FEW: usize = 4;
-        const { assert!(N >= 8 * FEW + 8) };
-        let (words, _) = octets.as_chunks::<8>();
-        let len = forgotten(len);
-        if !(8..=8 * FEW).contains(&len) {
-            return self.store(offset, octets, len);
-        }
-        let few = words.first_chunk::<FEW>()?.map(u64::from_ne_bytes);
-        if self.write_words(offset, few).is_some() {
-            return Some(());
-        }
-        // At the end of the frame: whole words, and one that ends with the octets.
-        for (index, word) in few.into_iter().enumerate().take(FEW - 1) {
-            if 8 * index + 8 <= len {
-                self.write_words(offset + 8 * index, [word])?;
-            }
-        }
-        let last = len.wrapping_sub(8) & (8 * FEW - 1);
-        // SAFETY: `last` is at most 31, and eight octets behind that are inside `octets`, which hold four words and more.
-        let word = unsafe { octets.as_ptr().add(last).cast::<u64>().read_unaligned() };
-        self.write_words(self.offset(offset + last), [word])
     }
 
     /// Address of the `len` octets at `offset`, if all of them are in the packet. `len` is a constant.
