@@ -8,6 +8,7 @@ mod crowd;
 mod figures;
 mod flood;
 mod floor;
+mod goals;
 mod latency;
 mod load;
 mod model;

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use relay_tests::subject::Mode;
 
 use crate::{
     contestant::Contestant,
     figures::{Samples, rate, table},
+    goals::{Goal, goals},
     load::{Generator, Pause, generator},
     placement::{GENERATOR, Placement},
     rig::{Rig, pin},
@@ -21,11 +23,12 @@ const TRIAL: Duration = Duration::from_millis(500);
 const PRECISION: f64 = 0.05;
 
 const SERVERS: [usize; 3] = [1, 2, 4];
+const WHY: &str = "generator, relay and sinks share two cores, and the row of bare XDP, which does no DHCP work, is the ceiling of the rig";
 
 /// # Errors
 /// A relay does not come up.
 pub(crate) fn run(repeats: usize) -> Result<String> {
-    let mut text = String::new();
+    let (mut text, mut aims) = (String::new(), Vec::new());
     for placement in Placement::ALL {
         for servers in SERVERS {
             let mut all = Vec::new();
@@ -47,9 +50,45 @@ pub(crate) fn run(repeats: usize) -> Result<String> {
                 placement.title()
             );
             text += &rows(&all);
+            aims.extend(aimed(placement, servers, &all));
         }
     }
+    text += &goals(&aims);
     Ok(text)
+}
+
+/// What was aimed at for a number of servers.
+fn aimed(placement: Placement, servers: usize, all: &[(Contestant, Found)]) -> Vec<Goal> {
+    let of = |wanted: Contestant, figure: fn(&Found) -> &Samples| {
+        let found = all.iter().find(|(contestant, _)| *contestant == wanted);
+        found.map_or(f64::NAN, |(_, found)| figure(found).median())
+    };
+    let lossless = |wanted| of(wanted, |found| &found.lossless);
+    let ours = |mode, option82| Contestant::Ours { mode, option82 };
+    let (native, generic, off) =
+        (ours(Mode::Native, true), ours(Mode::Generic, false), ours(Mode::Off, false));
+    let goal = |what: &str, aim: f64, who, than| {
+        let title = format!("{what}, {servers} servers, {}", placement.title());
+        Goal::at_least(title, (aim, lossless(who) / lossless(than)), "").because(WHY)
+    };
+    let (dhcrelay, dnsmasq) = (Contestant::Dhcrelay, Contestant::Dnsmasq);
+    let generic = goal("generic, times dhcrelay", 2.0, generic, dhcrelay);
+    let off =
+        [goal("off, times dhcrelay", 1.0, off, dhcrelay), goal("off, times dnsmasq", 1.0, off, dnsmasq)];
+    let against = |times: f64| goal("native with option 82, times dhcrelay", times, native, dhcrelay);
+    let also = |times: f64| goal("native with option 82, times dnsmasq", times, native, dnsmasq);
+    let mut aims = match (placement, servers) {
+        (Placement::Shared, 2) => vec![against(6.0), also(3.0), generic],
+        (Placement::Shared, 4) => vec![against(8.0), generic],
+        (Placement::Own, 2) => {
+            let copies = 2.0 * of(native, |found| &found.delivered);
+            let title = "copies a second, native with option 82, 2 servers";
+            vec![against(10.0), also(5.0), Goal::at_least(title, (2e6, copies), "").because(WHY)]
+        }
+        _ => Vec::new(),
+    };
+    aims.extend(off);
+    aims
 }
 
 #[derive(Default)]
