@@ -5,6 +5,7 @@
 //! devices; `cargo xtask vm` runs them.
 
 pub mod daemon;
+pub mod near;
 pub mod seed;
 pub mod stacked;
 pub mod vrfs;

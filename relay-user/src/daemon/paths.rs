@@ -77,13 +77,7 @@ impl Paths {
             },
         };
         let state = Arc::new(State::default());
-        let leases = Arc::new(match fast.as_mut().and_then(|fast| fast.object.take_leases()) {
-            Some(map) => Leases::in_kernel(map),
-            None if asks_for_leases(&config) => Leases::in_memory(),
-            None => Leases::nowhere(),
-        });
-        let maps = fast.as_mut().and_then(|fast| fast.object.take_memory());
-        let memory = Memory::new(maps, Arc::clone(&leases));
+        let (leases, memory) = memory(&config, fast.as_mut());
         let ways = Ways::open(&config.server_vrfs(), config.relay.dscp)?;
         let slow = SlowPath::start(Arc::clone(&state), memory, ways)?;
         let mut paths = Self {
@@ -319,6 +313,20 @@ impl Fast {
             self.attached.values().any(|attachment| attachment.mode == Mode::Native)
         }
     }
+}
+
+/// Where leases are published, and what the rules remember: of the fast path if there is one.
+fn memory(config: &ResolvedConfig, fast: Option<&mut Fast>) -> (Arc<Leases>, Memory) {
+    let asked = asks_for_leases(config);
+    let (map, maps) =
+        fast.map(|fast| (fast.object.take_leases(), fast.object.take_memory())).unwrap_or_default();
+    let leases = Arc::new(match map {
+        Some(map) => Leases::in_kernel(map),
+        None if asked => Leases::in_memory(),
+        None => Leases::nowhere(),
+    });
+    let memory = Memory::new(maps, Arc::clone(&leases));
+    (leases, memory)
 }
 
 /// Whether the rules may want to know whose lease it is.

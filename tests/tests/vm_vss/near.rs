@@ -6,21 +6,18 @@ use std::net::Ipv4Addr;
 use relay_tests::lab::build::{BOOTREQUEST, Bootp, Datagram};
 use relay_tests::lab::frame::Direction;
 use relay_tests::lab::packet::{Deliver, PacketSocket};
-use relay_tests::lab::{Capture, Namespace, wait};
+use relay_tests::lab::wait;
 use relay_tests::subject::Mode;
-use relay_tests::vm::daemon::Daemon;
-use relay_tests::vm::vrfs::{EDGE, NEAR_SERVER, RED, RED_GIADDR, SERVER, Vrfs};
-use relay_tests::vm::vss::{Leases, Vss, VssServer};
+use relay_tests::vm::near::{NearAndFar, OF_FAR, OF_NEAR};
+use relay_tests::vm::vrfs::{EDGE, NEAR_SERVER, RED, RED_GIADDR, SERVER};
 
-use super::{DEADLINE, NAMED_RED};
+use super::DEADLINE;
 
 const DISCOVER: u8 = 1;
 const REQUEST: u8 = 3;
 const RELEASE: u8 = 7;
 /// The relay's address on the clients' subnet, which they take for their server's.
 const RELAY: Ipv4Addr = Ipv4Addr::new(192, 168, 60, 2);
-const OF_FAR: Ipv4Addr = Ipv4Addr::new(192, 168, 60, 111);
-const OF_NEAR: Ipv4Addr = Ipv4Addr::new(192, 168, 60, 133);
 /// Sub-options 151 and 152 for VRF red.
 const VPN: &[u8] = b"\x97\x04\0red\x98\0";
 
@@ -41,47 +38,30 @@ fn ours(unicast: bool) -> Vec<u8> {
     [&[1, 4][..], RED.as_bytes(), &[5, 4, a, b, c, d, 10, 1, flags, 11, 4, a, b, c, d]].concat()
 }
 
-struct Group {
-    network: Vrfs,
-    client: Namespace,
-    mac: [u8; 6],
-    at_client: Capture,
-    far: VssServer,
-    near: VssServer,
-    daemon: Daemon,
-}
+struct Group(NearAndFar);
 
 impl Group {
     fn new(mode: Mode) -> Self {
-        let network = Vrfs::new("vm-vss-near").unwrap();
-        let client = network.client("c1", RED, "red").unwrap();
-        let near = network.near_server().unwrap();
-        let far = Leases::from([(NAMED_RED.to_vec(), OF_FAR)]);
-        let far = VssServer::start(&network.s1, SERVER, far, Vss::Understood).unwrap();
-        let own = Leases::from([(Vec::new(), OF_NEAR)]);
-        let near = VssServer::start(&near, NEAR_SERVER, own, Vss::Understood).unwrap();
-        let daemon = Daemon::start(&network.relay, mode, &configuration()).unwrap();
-        let at_client = Capture::start(&client, EDGE).unwrap();
-        let mac = client.mac(EDGE).unwrap();
-        Self { network, client, mac, at_client, far, near, daemon }
+        Self(NearAndFar::new("vm-vss-near", mode, &configuration()).unwrap())
     }
 
     /// Sends a message of the client by broadcast or to the relay, which then is the last that either server was asked.
     fn sends(&self, kind: u8, unicast: bool, ciaddr: Ipv4Addr) {
-        let before = [&self.far, &self.near].map(|server| server.asked().len());
-        let mut message = Bootp::new(BOOTREQUEST, Some(kind), self.mac);
+        let before = [&self.0.far, &self.0.near].map(|server| server.asked().len());
+        let mut message = Bootp::new(BOOTREQUEST, Some(kind), self.0.mac);
         message.ciaddr = ciaddr;
         // An odd number of octets before END in one message, and an even one in the next.
         let message = message.option(61, &vec![7; 3 + usize::from(kind == REQUEST)]);
-        let mut datagram = Datagram::from_client(self.mac, &message);
+        let mut datagram = Datagram::from_client(self.0.mac, &message);
         if unicast {
-            datagram.destination_mac = self.network.relay.mac(RED).unwrap();
+            datagram.destination_mac = self.0.network.relay.mac(RED).unwrap();
             (datagram.source, datagram.destination) = (ciaddr, RELAY);
         }
-        let socket = PacketSocket::open(&self.client, EDGE, Deliver::Nothing).unwrap();
+        let socket = PacketSocket::open(&self.0.client, EDGE, Deliver::Nothing).unwrap();
         socket.send(&datagram.frame()).unwrap();
         let expected = [[ours(unicast), VPN.to_vec()].concat(), ours(unicast)];
-        for ((server, before), expected) in [&self.far, &self.near].into_iter().zip(before).zip(expected) {
+        for ((server, before), expected) in [&self.0.far, &self.0.near].into_iter().zip(before).zip(expected)
+        {
             let asked =
                 wait::until("the server is asked", DEADLINE, || Ok(server.asked().get(before).cloned()));
             assert_eq!(asked.unwrap(), expected, "message type {kind}, unicast {unicast}");
@@ -97,7 +77,7 @@ impl Group {
                     && packet.message_type().map(u8::from) == Some(kind)
                     && packet.bootp().is_ok_and(|bootp| bootp.yiaddr() == yiaddr)
             };
-            let packet = self.at_client.wait_for_dhcp("an answer", mark, DEADLINE, answer).unwrap();
+            let packet = self.0.at_client.wait_for_dhcp("an answer", mark, DEADLINE, answer).unwrap();
             assert_eq!(packet.bootp().unwrap().option(82), None);
         }
     }
@@ -109,20 +89,20 @@ fn each_server_gets_its_own(mode: Mode) {
     group.sends(DISCOVER, false, unknown);
     group.is_answered_by_both(2, 0);
     for (unicast, ciaddr) in [(false, unknown), (true, OF_NEAR)] {
-        let mark = group.at_client.dhcp().len();
+        let mark = group.0.at_client.dhcp().len();
         group.sends(REQUEST, unicast, ciaddr);
         group.is_answered_by_both(5, mark);
     }
     group.sends(RELEASE, true, OF_NEAR);
-    let stats = group.daemon.stats().unwrap();
+    let stats = group.0.daemon.stats().unwrap();
     assert_eq!((stats.cuts_lost, stats.punts_lost, stats.send_errors), (0, 0, 0), "{stats:?}");
     let [interface] = &stats.interfaces[..] else { panic!("{stats:?}") };
     for count in [interface.requests["discover"], interface.requests["release"], interface.replies["ack"]] {
         let (right, wrong) = if mode.is_fast() { (count.fast, count.slow) } else { (count.slow, count.fast) };
         assert!(right > 0 && wrong == 0, "{mode:?}: {stats:?}");
     }
-    group.far.end().unwrap();
-    group.near.end().unwrap();
+    group.0.far.end().unwrap();
+    group.0.near.end().unwrap();
 }
 
 #[test]
@@ -149,13 +129,13 @@ fn clients_that_move_to_another_vrf_are_followed_by_what_their_servers_get() {
     let group = Group::new(Mode::Native);
     group.sends(DISCOVER, false, Ipv4Addr::UNSPECIFIED);
     // In VRF blue nobody is near any more.
-    group.network.relay.run(&format!("ip link set {RED} master blue")).unwrap();
+    group.0.network.relay.run(&format!("ip link set {RED} master blue")).unwrap();
     let both = [ours(false), VPN.to_vec()].concat();
     wait::until("the server in VRF red is told the VPN", DEADLINE, || {
-        let message = Bootp::new(BOOTREQUEST, Some(DISCOVER), group.mac);
-        let socket = PacketSocket::open(&group.client, EDGE, Deliver::Nothing)?;
-        socket.send(&Datagram::from_client(group.mac, &message).frame())?;
-        Ok((group.near.asked().last() == Some(&both)).then_some(()))
+        let message = Bootp::new(BOOTREQUEST, Some(DISCOVER), group.0.mac);
+        let socket = PacketSocket::open(&group.0.client, EDGE, Deliver::Nothing)?;
+        socket.send(&Datagram::from_client(group.0.mac, &message).frame())?;
+        Ok((group.0.near.asked().last() == Some(&both)).then_some(()))
     })
     .unwrap();
 }

@@ -17,7 +17,7 @@ use std::{
     time::Instant,
 };
 
-use super::{DaemonError, Fast, Paths, Redirects, asks_for_leases, refusal, sizes};
+use super::{DaemonError, Fast, Paths, Redirects, memory, refusal, sizes};
 use crate::{
     config::{FastPath, ResolvedConfig},
     fastpath::{EventRings, FastPathError, Object},
@@ -72,13 +72,7 @@ impl Paths {
             Some(fast) => Some(fast.beside(&config, &plan, machine, &renumber)?),
             None => None,
         };
-        let leases = Arc::new(match fast.as_mut().and_then(|fast| fast.object.take_leases()) {
-            Some(map) => Leases::in_kernel(map),
-            None if asks_for_leases(&config) => Leases::in_memory(),
-            None => Leases::nowhere(),
-        });
-        let maps = fast.as_mut().and_then(|fast| fast.object.take_memory());
-        let memory = Memory::new(maps, Arc::clone(&leases));
+        let (leases, memory) = memory(&config, fast.as_mut());
         Ok(Prepared { config, plan, fast, renumber, memory, leases, ways, ports })
     }
 
