@@ -1,6 +1,10 @@
 //! Loading the embedded BPF object, with its maps made as large as the configuration needs.
 
-use std::{os::fd::AsFd as _, path::Path, sync::Arc};
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    path::Path,
+    sync::Arc,
+};
 
 use aya::{
     Ebpf, EbpfLoader, VerifierLogLevel,
@@ -75,6 +79,8 @@ pub struct Object {
     pub(super) slots: Array<MapData, Abi<Slot>>,
     pub(super) servers: Array<MapData, Abi<Server>>,
     pub(super) fanout: ArrayOfMaps<MapData, DevMap<MapData>>,
+    /// Of the same map, for the calls that aya does not have.
+    pub(super) slots_of_fanout: OwnedFd,
     pub(super) devices: DevMapHash<MapData>,
     pub(super) agents: Array<MapData, Abi<Agent>>,
     pub(super) owners: HashMap<MapData, Abi<AgentKey>, Abi<AgentOwner>>,
@@ -146,6 +152,14 @@ impl Object {
                 .map_err(|source| FastPathError::program("egress", source))?
         };
         program(&mut ebpf, "ingress")?.load().map_err(|source| FastPathError::program("ingress", source))?;
+        let fanout = ebpf.take_map("FANOUT").ok_or(FastPathError::Object { part: "FANOUT" })?;
+        let Map::ArrayOfMaps(data) = &fanout else { return Err(FastPathError::Object { part: "FANOUT" }) };
+        let slots_of_fanout = data
+            .fd()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| FastPathError::map("FANOUT", MapError::IoError(error)))?;
+        let fanout = fanout.try_into().map_err(|source| FastPathError::map("FANOUT", source))?;
         let (holders, holders_again) = twice(&mut ebpf, "HOLDERS")?;
         let (clients, clients_again) = twice(&mut ebpf, "CLIENTS")?;
         let (attempts, attempts_again) = twice(&mut ebpf, "ATTEMPTS")?;
@@ -158,7 +172,8 @@ impl Object {
             active: map(&mut ebpf, "ACTIVE")?,
             slots: map(&mut ebpf, "SLOTS")?,
             servers: map(&mut ebpf, "servers")?,
-            fanout: map(&mut ebpf, "FANOUT")?,
+            fanout,
+            slots_of_fanout,
             devices: map(&mut ebpf, "DEVICES")?,
             agents: map(&mut ebpf, "AGENTS")?,
             owners: map(&mut ebpf, "AGENT_OWNERS")?,

@@ -1,13 +1,17 @@
 //! Writing the tables into the maps, so that no packet ever sees half of a change: an interface, port or address is one
 //! element, replaced whole; a server group is built in the slot that is not in use and swapped in by one store.
 
+use std::os::fd::{AsFd as _, AsRawFd as _};
+
 use aya::maps::{DevMap, Map, MapData, MapError};
 use bytemuck::Zeroable as _;
 use relay_common::abi::{Agent, MAX_SERVERS, Port, PortKey, Server, Slot};
 
-use super::{FastPathError, Object, object::Abi};
+use super::{FastPathError, Object, batch, object::Abi};
 use crate::tables::{GroupState, ServerState, Tables};
 
+/// Groups that are published together; each has a file descriptor meanwhile.
+const AT_ONCE: usize = 64;
 /// `BPF_MAP_TYPE_DEVMAP`.
 const DEVMAP: u32 = 14;
 /// Octets of `struct bpf_devmap_val`: interface index and program.
@@ -17,10 +21,12 @@ impl Object {
     /// Brings the maps from what `old` says to what `new` says.
     pub fn apply(&mut self, old: &Tables, new: &Tables) -> Result<(), FastPathError> {
         // What a port refers to is written before the port, and taken away after it.
-        for (group, state) in (0u32..).zip(&new.groups) {
-            if old.groups.get(group as usize) != Some(state) {
-                self.publish_group(group, state)?;
-            }
+        let groups: Vec<(u32, &GroupState)> = (0u32..)
+            .zip(&new.groups)
+            .filter(|(group, state)| old.groups.get(*group as usize) != Some(state))
+            .collect();
+        for some in groups.chunks(AT_ONCE) {
+            self.publish_groups(some)?;
         }
         for (index, interface) in (1u32..).zip(&new.interfaces) {
             if old.agents.get(&index) != new.agents.get(&index) {
@@ -74,7 +80,7 @@ impl Object {
     pub fn fence(&mut self) -> Result<(), FastPathError> {
         let current = self.active.get(&0, 0).map_err(|source| FastPathError::map("ACTIVE", source))?;
         let unused = if current == 0 { 1 } else { 0 };
-        let nobody = self.device_map(&GroupState::default())?;
+        let (nobody, _) = self.device_map(&GroupState::default())?;
         self.fanout.set(unused, &nobody, 0).map_err(|source| FastPathError::map("FANOUT", source))
     }
 
@@ -108,13 +114,35 @@ impl Object {
         }
     }
 
-    /// Publishes a group. Writing the device map into the array of maps waits until every program that may still use
-    /// the slot has finished (`maybe_wait_bpf_programs`), so the rest of the slot is nobody's while it is filled.
-    pub fn publish_group(&mut self, group: u32, state: &GroupState) -> Result<(), FastPathError> {
-        let current = self.active.get(&group, 0).map_err(|source| FastPathError::map("ACTIVE", source))?;
-        let next = if current == 2 * group { current + 1 } else { 2 * group };
-        let devices = self.device_map(state)?;
-        self.fanout.set(next, &devices, 0).map_err(|source| FastPathError::map("FANOUT", source))?;
+    /// Publishes groups. Writing a device map into the array of maps waits until every program that may still use
+    /// its slot has finished (`maybe_wait_bpf_programs`), so the rest of the slot is nobody's while it is filled. That takes some
+    /// milliseconds, and is done once for all of them: as a batch, which the kernel waits for too since Linux 6.8 only, and
+    /// the last one by itself.
+    fn publish_groups(&mut self, groups: &[(u32, &GroupState)]) -> Result<(), FastPathError> {
+        let failed = |source| FastPathError::map("FANOUT", source);
+        let mut next = Vec::new();
+        for &(group, state) in groups {
+            let current =
+                self.active.get(&group, 0).map_err(|source| FastPathError::map("ACTIVE", source))?;
+            let slot = if current == 2 * group { current + 1 } else { 2 * group };
+            next.push((slot, self.device_map(state)?));
+        }
+        let Some(((slot, (last, _)), others)) = next.split_last() else {
+            return Ok(());
+        };
+        let slots: Vec<u32> = others.iter().map(|(slot, _)| *slot).collect();
+        let maps: Vec<u32> = others.iter().map(|(_, (_, descriptor))| *descriptor).collect();
+        batch::update(self.slots_of_fanout.as_fd(), &slots, &maps)
+            .map_err(|stopped| failed(MapError::IoError(stopped.error)))?;
+        self.fanout.set(*slot, last, 0).map_err(failed)?;
+        for (&(group, state), (slot, _)) in groups.iter().zip(&next) {
+            self.fill_slot(group, *slot, state)?;
+        }
+        Ok(())
+    }
+
+    /// Fills a slot that nobody uses, and has it used from now on.
+    fn fill_slot(&mut self, group: u32, next: u32, state: &GroupState) -> Result<(), FastPathError> {
         for (index, server) in (0u32..).zip(&state.servers) {
             if let Some(hop) = server.fast_hop() {
                 self.allow_device(hop.ifindex)?;
@@ -137,13 +165,15 @@ impl Object {
     }
 
     /// One entry per server that has a next hop, none empty: a broadcast walks every entry there is room for.
-    fn device_map(&self, state: &GroupState) -> Result<DevMap<MapData>, FastPathError> {
+    /// With the number of its descriptor, which is good as long as the map is here.
+    fn device_map(&self, state: &GroupState) -> Result<(DevMap<MapData>, u32), FastPathError> {
         let failed = |source| FastPathError::map("FANOUT", source);
         let hops: Vec<_> = state.servers.iter().filter_map(ServerState::fast_hop).collect();
         let entries = u32::try_from(hops.len().max(1)).unwrap_or(u32::MAX);
         let definition =
             aya_obj::Map::new_from_params(DEVMAP, size_of::<u32>() as u32, DEVMAP_VALUE, entries, 0);
         let data = MapData::create(definition, "fanout", None).map_err(failed)?;
+        let descriptor = data.fd().as_fd().as_raw_fd() as u32;
         let mut devices = DevMap::try_from(Map::DevMap(data)).map_err(failed)?;
         for (index, hop) in (0u32..).zip(&hops) {
             match devices.set(index, hop.ifindex, Some(&self.egress), 0) {
@@ -152,7 +182,7 @@ impl Object {
                 result => result.map_err(|error| failed(xdp_map_error(error)))?,
             }
         }
-        Ok(devices)
+        Ok((devices, descriptor))
     }
 }
 

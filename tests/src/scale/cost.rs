@@ -1,6 +1,6 @@
 //! What a running relay costs: told, never asserted, because a busy machine has other figures.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result};
 
@@ -22,12 +22,15 @@ impl Memory {
     pub fn of(pid: u32) -> Result<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let field = |name: &str| value(&status, name).with_context(|| format!("no {name} of process {pid}"));
-        let mut kernel = 0;
+        let mut held = BTreeMap::new();
         for descriptor in fs::read_dir(format!("/proc/{pid}/fdinfo"))? {
             // A descriptor that has been closed meanwhile holds nothing.
             let Ok(text) = fs::read_to_string(descriptor?.path()) else { continue };
-            kernel += value(&text, "memlock:").unwrap_or(0) / 1024;
+            // A map may have several descriptors.
+            let object = ["map_id:", "prog_id:"].map(|name| value(&text, name));
+            held.insert(object, value(&text, "memlock:").unwrap_or(0) / 1024);
         }
+        let kernel = held.values().sum();
         let (resident, peak, anonymous) = (field("VmRSS:")?, field("VmHWM:")?, field("RssAnon:")?);
         Ok(Self { resident, peak, anonymous, kernel })
     }
