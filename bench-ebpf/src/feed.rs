@@ -78,10 +78,20 @@ fn reposition(ctx: &XdpContext, template: &Template) -> Option<()> {
     if unsafe { bpf_xdp_adjust_head(ctx.as_ptr().cast(), moved) } != 0 {
         return None;
     }
+    // By way of one length for all: what is added is zeroed, and that is to take as long whether the program has left the frame
+    // longer, shorter or as it was.
     let len = (ctx.data_end() - ctx.data()) as i32;
-    let missing = (template.len as i32).wrapping_sub(len);
-    // SAFETY: as above.
-    (unsafe { bpf_xdp_adjust_tail(ctx.as_ptr().cast(), missing) } == 0).then_some(())
+    resize(ctx, SHORTEST.wrapping_sub(len))?;
+    resize(ctx, (template.len as i32).wrapping_sub(SHORTEST))
+}
+
+/// Octets: less than any frame has that is fed.
+const SHORTEST: i32 = 32;
+
+#[inline(always)]
+fn resize(ctx: &XdpContext, by: i32) -> Option<()> {
+    // SAFETY: the context is the one this program was called with; pointers into the packet are not kept.
+    (unsafe { bpf_xdp_adjust_tail(ctx.as_ptr().cast(), by) } == 0).then_some(())
 }
 
 /// The template whose turn it is.

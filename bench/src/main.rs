@@ -39,7 +39,7 @@ struct Options {
     /// Repeats of throughput and latency
     #[arg(long, default_value_t = 3)]
     repeats: usize,
-    /// Of cost, only the frames in whose name this occurs
+    /// Of cost, only the frames in whose name this occurs; of throughput, only such relays
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -72,7 +72,9 @@ impl Section {
         Ok(match self {
             Self::Cost => ("cost", "Cost of a frame", cost::run(&options.only)?),
             Self::Floor => ("floor", "The relay beside the kernel's bare fan-out", floor::run()?),
-            Self::Throughput => ("throughput", "Throughput", throughput::run(options.repeats)?),
+            Self::Throughput => {
+                ("throughput", "Throughput", throughput::run(options.repeats, &options.only)?)
+            }
             Self::Scale => ("scale", "Scale", scale::run()?),
             Self::Storm => ("storm", "Storm", storm::run()?),
             Self::Flood => ("flood", "Flood", flood::run()?),

@@ -27,12 +27,15 @@ const WHY: &str = "generator, relay and sinks share two cores, and the row of ba
 
 /// # Errors
 /// A relay does not come up.
-pub(crate) fn run(repeats: usize) -> Result<String> {
+pub(crate) fn run(repeats: usize, only: &str) -> Result<String> {
     let (mut text, mut aims) = (String::new(), Vec::new());
     for placement in Placement::ALL {
         for servers in SERVERS {
             let mut all = Vec::new();
-            for contestant in Contestant::ALL.into_iter().filter(|contestant| contestant.serves(servers)) {
+            for contestant in Contestant::ALL
+                .into_iter()
+                .filter(|contestant| contestant.serves(servers) && contestant.title().contains(only))
+            {
                 let found = measure(contestant, placement, servers, repeats)
                     .with_context(|| format!("{}, {servers} servers", contestant.title()))?;
                 eprintln!(
@@ -53,7 +56,9 @@ pub(crate) fn run(repeats: usize) -> Result<String> {
             aims.extend(aimed(placement, servers, &all));
         }
     }
-    text += &goals(&aims);
+    if only.is_empty() {
+        text += &goals(&aims);
+    }
     Ok(text)
 }
 

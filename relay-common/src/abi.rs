@@ -11,7 +11,7 @@ mod lease;
 mod place;
 mod server;
 
-pub use agent::{AGENT_ROOM, Agent, AgentKey, AgentOwner, Cut};
+pub use agent::{AGENT_ROOM, Agent, AgentKey, AgentOwner, BRIEF_WORDS, Brief, Cut};
 pub use client::{Attempt, AttemptKey, ClientKey, Holder, HolderKey};
 pub use counters::{Counters, MESSAGE_NAMES, MESSAGE_SLOTS, REASON_SLOTS, message_slot};
 pub use lease::{Lease, LeaseKey, lease_state};
@@ -24,12 +24,12 @@ const _: () = {
     assert!(Reason::ALL.len() <= REASON_SLOTS);
     assert!(size_of::<PortKey>() == 8);
     assert!(size_of::<Port>() == 16);
-    assert!(size_of::<Interface>() == 64);
+    assert!(size_of::<Interface>() == 120);
     assert!(size_of::<AddressKey>() == 8);
     assert!(size_of::<Address>() == 8);
     assert!(size_of::<Slot>() == 340);
     assert!(size_of::<Server>() == 24);
-    assert!(size_of::<Agent>() == 32 + AGENT_ROOM);
+    assert!(size_of::<Agent>() == 24 + AGENT_ROOM);
     assert!(size_of::<AgentKey>() == 16);
     assert!(size_of::<AgentOwner>() == 8);
     assert!(size_of::<ClientKey>() == 24);

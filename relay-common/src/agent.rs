@@ -6,7 +6,7 @@
 //! daemon, and looked up by its circuit-id and VSS.
 
 use crate::Sum;
-use crate::abi::{AGENT_ROOM, Agent, Cut};
+use crate::abi::{AGENT_ROOM, Agent, BRIEF_WORDS, Brief, Cut};
 use crate::frame::Frame;
 use crate::wire::bootp::{agent as sub_option, option};
 
@@ -19,7 +19,6 @@ impl Agent {
         len: 0,
         flags_at: 0,
         sum: 0,
-        answer: 0,
         cut: Cut { near: 0, behind: 0, kept: 0, tail: 0, sum: 0 },
         zero: 0,
         octets: [0; AGENT_ROOM],
@@ -66,21 +65,33 @@ impl Agent {
             tail: (len - kept) as u16,
             sum: u16::from_ne_bytes(differs),
         };
-        // What comes back depends on which server it was.
-        self.answer = 0;
-        self
-    }
-
-    /// The same, with what a server that has nothing against it sends back most often: recognised without a look-up.
-    #[must_use]
-    pub fn answered_by(mut self, value: &[u8]) -> Self {
-        self.answer = whole(value);
         self
     }
 
     /// The value: the sub-options.
     pub fn value(&self) -> &[u8] {
         self.octets.get(2..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl Brief {
+    /// As much of `agent` as fits; `answer` is the value that a server which has nothing against it sends back most often.
+    pub fn new(agent: &Agent, answer: &[u8]) -> Self {
+        let mut brief = Self { len: agent.len, sum: agent.sum, ..Self::default() };
+        if agent.cut.near != 0 {
+            // Both what is inserted and what comes back depend on which server it is.
+            return brief;
+        }
+        brief.answer = whole(answer);
+        let end = usize::from(agent.len) + 1;
+        if (8..=8 * BRIEF_WORDS).contains(&end) && agent.flags_at == 0 {
+            let (words, _) = agent.octets.as_chunks::<8>();
+            brief.words = core::array::from_fn(|index| u64::from_ne_bytes(words[index]));
+            let mut last = [0; 8];
+            last.copy_from_slice(&agent.octets[end - 8..end]);
+            brief.last = u64::from_ne_bytes(last);
+        }
+        brief
     }
 }
 
@@ -172,6 +183,27 @@ fn of_short(mut hash: u64, words: [u64; SHORT / 8], len: usize) -> u64 {
     hash
 }
 
+/// Writes a short option and END at `at`, in words; what is behind in the frame is zero and stays so. The sum over them, as if
+/// they began at an even offset. `brief.last` is not 0.
+#[inline(always)]
+pub fn write_brief<F: Frame>(frame: &mut F, at: usize, brief: &Brief) -> Option<Sum> {
+    let at = frame.offset(at);
+    if frame.write_words(at, brief.words).is_none() {
+        // At the end of the frame: whole words, and one that ends with the octets.
+        let end = frame.opaque(brief.len as usize + 1);
+        let [first, second, third, _] = brief.words;
+        if end >= 24 {
+            frame.write_words(at, [first, second, third])?;
+        } else if end >= 16 {
+            frame.write_words(at, [first, second])?;
+        } else {
+            frame.write_words(at, [first])?;
+        }
+        frame.write_words(frame.offset(at + end.wrapping_sub(8)), [brief.last])?;
+    }
+    Some(Sum::from_folded(brief.sum))
+}
+
 /// Writes an option and END at `at`, the flags set if the request came by `unicast`; returns the sum over them, as if they
 /// began at an even offset. Host only: a BPF program has a call of the kernel's for the copy.
 pub fn write<F: Frame>(frame: &mut F, at: usize, ours: &Agent, unicast: bool) -> Option<Sum> {
@@ -221,6 +253,48 @@ mod tests {
             let frame = SliceFrame::new(&mut octets, 0, end);
             assert_eq!(whole_in(&frame, 11, len), Some(expected), "{len} octets");
         }
+    }
+
+    #[test]
+    fn a_short_option_in_words_is_the_same_as_octet_by_octet_whatever_is_left_of_the_frame_behind_it() {
+        const AT: usize = 13;
+        let value: Vec<u8> = (1..=MAX_VALUE as u8).collect();
+        let mut short = 0;
+        for len in 1..=MAX_VALUE {
+            let ours = Agent::new(&value[..len], None).expect("an option");
+            let brief = Brief::new(&ours, &value[..len]);
+            assert_eq!((brief.answer, brief.len, brief.sum), (whole(&value[..len]), ours.len, ours.sum));
+            if brief.last == 0 {
+                continue;
+            }
+            short += 1;
+            for behind in 0..40 {
+                let mut expected = std::vec![0; AT + len + 3 + behind];
+                let mut found = expected.clone();
+                let end = expected.len();
+                let sum = write(&mut SliceFrame::new(&mut expected, 0, end), AT, &ours, true);
+                let brief = write_brief(&mut SliceFrame::new(&mut found, 0, end), AT, &brief);
+                let sums = [sum, brief].map(|sum| sum.map(Sum::checksum));
+                assert_eq!((found, sums[1]), (expected, sums[0]), "{len} octets, {behind} behind");
+            }
+        }
+        assert_eq!(
+            short,
+            8 * BRIEF_WORDS - 3 - 4,
+            "from eight octets with code, length and END up to all words"
+        );
+    }
+
+    #[test]
+    fn an_option_whose_flags_depend_on_the_request_or_that_some_servers_get_less_of_is_looked_up() {
+        let value = [1, 3, 1, 2, 3, 10, 1, 0, 5, 2, 0, 0];
+        let brief = |agent: &Agent| Brief::new(agent, &value);
+        let plain = Agent::new(&value, None).expect("an option");
+        assert_ne!(brief(&plain).last, 0);
+        let flags = brief(&Agent::new(&value, Some(7)).expect("an option"));
+        assert_eq!((flags.last, flags.answer), (0, whole(&value)));
+        let cut = brief(&plain.cut_for(0b10, 4));
+        assert_eq!((cut.last, cut.answer, cut.len), (0, 0, 14));
     }
 
     #[test]

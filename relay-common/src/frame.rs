@@ -75,7 +75,7 @@ pub trait Frame: Sized {
         removal::remove(self, removal)
     }
     /// Writes the option 82 of `interface`, which is `ours`, and END at `offset`; `unicast` goes into its flags. Returns the
-    /// sum over them, as if they began at an even offset.
+    /// sum over them, as if they began at an even offset. A frame with a slow path finds the option itself.
     fn write_agent(&mut self, offset: usize, _interface: u32, ours: &Agent, unicast: bool) -> Option<Sum> {
         agent::write(self, offset, ours, unicast)
     }

@@ -83,7 +83,7 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     let message = if change == KEEP {
         insert::nothing(frame, packet, &route)?
     } else {
-        insert::option82(frame, env, packet, interface, record, &route, change == REPLACE)?
+        insert::option82(frame, env, packet, interface, (record, chosen), &route, change == REPLACE)?
     };
     let sum = message.sum.plus(header).forgotten(frame);
     let left_out = if message.left_out { remark::OPTION82_LEFT_OUT } else { 0 };

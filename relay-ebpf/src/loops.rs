@@ -93,7 +93,7 @@ pub(crate) extern "C" fn write_agent(ctx: *mut xdp_md, at: u64, interface: u32, 
     let Some(ours) = AGENTS.get(interface) else { return FAILED };
     let mut frame = frame(ctx);
     let at = frame.offset(at as usize);
-    if frame.store_few(at, &ours.octets, ours.len as usize + 1).is_none() {
+    if frame.store(at, &ours.octets, ours.len as usize + 1).is_none() {
         return FAILED;
     }
     if ours.cut.near != 0 {

@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 
 use relay_common::{
-    abi::{Agent, AgentKey, AgentOwner},
+    abi::{Agent, AgentKey, AgentOwner, Brief},
     agent::{identity, whole},
     wire::bootp::agent,
 };
@@ -99,15 +99,18 @@ impl Encoded {
 
     /// What is inserted toward as many servers, of which bit i of `near` names those of [`Form::Near`]; `None` when there is
     /// nothing to say, or more than an option holds.
-    pub fn agent(&self, near: u32, servers: usize) -> Option<Agent> {
+    pub fn agent(&self, near: u32, servers: usize) -> Option<(Agent, Brief)> {
         if self.tail != 0 && near.count_ones() as usize == servers {
             let value = self.of(Form::Near);
-            return Agent::new(value, self.flags_at).map(|agent| agent.answered_by(value));
+            return Agent::new(value, self.flags_at).map(|agent| (agent, Brief::new(&agent, value)));
         }
         // Most requests are broadcast, and a server that knows of VPNs takes sub-option 152 out.
         let answer = self.value.get(..self.value.len() - self.control)?;
-        let agent = Agent::new(&self.value, self.flags_at)?.answered_by(answer);
-        Some(if self.tail == 0 || near == 0 { agent } else { agent.cut_for(near, self.tail) })
+        let mut agent = Agent::new(&self.value, self.flags_at)?;
+        if self.tail != 0 && near != 0 {
+            agent = agent.cut_for(near, self.tail);
+        }
+        Some((agent, Brief::new(&agent, answer)))
     }
 
     fn of(&self, form: Form) -> &[u8] {
@@ -187,7 +190,7 @@ mod tests {
     }
 
     fn hex(encoded: &Encoded) -> String {
-        let agent = encoded.agent(0, 1).expect("there is something to say");
+        let (agent, _) = encoded.agent(0, 1).expect("there is something to say");
         agent.octets[..usize::from(agent.len)].iter().map(|octet| format!("{octet:02x}")).collect()
     }
 
@@ -256,10 +259,10 @@ mod tests {
     #[test]
     fn servers_in_the_clients_vpn_get_all_but_virtual_subnet_selection() {
         let encoded = with_vss(Vss::Name("red".into()));
-        let agent = encoded.agent(0b101, 3).expect("an option");
+        let (agent, brief) = encoded.agent(0b101, 3).expect("an option");
         assert_eq!(agent.octets[..2], [82, 18 + 3 + 8]);
         assert_eq!((agent.cut.near, agent.cut.kept, agent.cut.tail), (0b101, 2 + 18 + 3, 8));
-        assert_eq!(agent.answer, 0, "it depends on the server");
+        assert_eq!((brief.answer, brief.last), (0, 0), "it depends on the server");
         let near = encoded.owners(7, 3, Form::Near, ADDRESS);
         assert_eq!(near.len(), 3, "by identity, by broadcast, by unicast");
         assert!(near.iter().all(|(_, owner)| owner.vss_ignored == 0), "there is nothing to ignore");
@@ -280,7 +283,7 @@ mod tests {
         let vss = ResolvedOption82 { vss: Some(Vss::Global), ..nothing };
         let encoded = Encoded::new(&vss, ADDRESS);
         assert_eq!(encoded.agent(0b1, 1), None);
-        let agent = encoded.agent(0b1, 2).expect("an option for the other");
+        let (agent, _) = encoded.agent(0b1, 2).expect("an option for the other");
         assert_eq!((agent.cut.kept, agent.cut.tail), (0, 7));
         assert_eq!(encoded.owners(7, 3, Form::Near, ADDRESS), []);
     }

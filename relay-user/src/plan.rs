@@ -179,13 +179,16 @@ fn client_port(
     let several = servers.is_some_and(|group| group.vrfs().len() > 1);
     let server_vrf = servers.and_then(|group| group.servers.first()).map_or(0, |server| server.vrf);
     let mut flags = if several { flag::SEVERAL_VRFS } else { 0 };
+    let mut agent = None;
     if let Some(option82) = &interface.option82 {
         flags |= option82_flags(option82);
         if option82.server_id_override && group.is_some_and(|group| group.affinity == Affinity::Auto) {
             flags |= flag::AFFINITY;
         }
-        let near = plan.near(index, interface);
-        if near.is_some_and(|near| near.enter(&mut plan.tables, index, interface.address, interface.giaddr)) {
+        agent = plan
+            .near(index, interface)
+            .and_then(|near| near.enter(&mut plan.tables, index, interface.address, interface.giaddr));
+        if agent.is_some() {
             flags |= flag::OPTION82;
         }
     }
@@ -218,6 +221,7 @@ fn client_port(
         realm: 0,
         first: index,
         next: 0,
+        agent: agent.unwrap_or_default(),
     });
     let found = match found {
         Ok(found) => found,

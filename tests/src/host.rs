@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use relay_common::abi::{
-    Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Cut, Holder, HolderKey,
-    Interface, Port, PortKey, Server, flag,
+    Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, Brief, ClientKey, Cut, Holder,
+    HolderKey, Interface, Port, PortKey, Server, flag,
 };
 use relay_common::agent::{identity, whole};
 use relay_common::wire::bootp::option::AUTHENTICATION;
@@ -79,11 +79,12 @@ impl Maps {
         }
         for (number, interface) in (1..).zip(&world.interfaces) {
             let vrfs = world.server_vrfs(interface);
+            let mut agent = None;
             if let Some(option82) = &interface.option82 {
                 for &vrf in &vrfs {
                     maps.comes_back(interface, number, vrf);
                 }
-                maps.option82(world, option82, interface, number);
+                agent = maps.option82(world, option82, interface, number);
             }
             let bit = |on: bool, bit: u32| if on { bit } else { 0 };
             maps.interfaces.push(Interface {
@@ -112,6 +113,7 @@ impl Maps {
                 realm: 0,
                 first: world.first(number as usize) as u32,
                 next: next(world, number as usize),
+                agent: agent.unwrap_or_default(),
             });
         }
         maps.realms(world);
@@ -158,19 +160,25 @@ impl Maps {
     }
 
     /// What the interface inserts.
-    fn option82(&mut self, world: &World, option82: &Option82, interface: &world::Interface, number: u32) {
+    fn option82(
+        &mut self,
+        world: &World,
+        option82: &Option82,
+        interface: &world::Interface,
+        number: u32,
+    ) -> Option<Brief> {
         let servers = &world.groups[interface.group].servers;
         let near = servers.iter().enumerate().filter(|(_, server)| interface.is_near(server.vrf));
         let near = near.fold(0u32, |mask, (index, _)| mask | 1 << index);
         let all_near = near.count_ones() as usize == servers.len();
         let value = if all_near { interface.agent_in(interface.vrf, false) } else { option82.value.clone() };
-        let Some(agent) = Agent::new(&value, option82.flags_at) else { return };
+        let mut agent = Agent::new(&value, option82.flags_at)?;
         let asks = !option82.cisco && value.ends_with(&[152, 0]);
-        let mut agent = agent.answered_by(&value[..value.len() - if asks { 2 } else { 0 }]);
         if near != 0 && !all_near {
             agent = agent.cut_for(near, value.len() - interface.agent_in(interface.vrf, false).len());
         }
         self.agents.insert(number, agent);
+        Some(Brief::new(&agent, &value[..value.len() - if asks { 2 } else { 0 }]))
     }
 
     /// Every form in which it comes back from a VRF: with either flags, and with or without 152.

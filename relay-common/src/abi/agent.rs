@@ -13,8 +13,6 @@ pub struct Agent {
     pub flags_at: u16,
     /// One's complement sum over the option and END, beginning at an even offset, in 16 bits.
     pub sum: u32,
-    /// Hash of the value that servers send back, `agent::whole`; 0 when it is to be looked up in `AGENT_OWNERS`.
-    pub answer: u64,
     /// What servers in the clients' VRF get less of it.
     pub cut: Cut,
     /// Always 0.
@@ -22,6 +20,29 @@ pub struct Agent {
     /// The option, END, and zeros.
     pub octets: [u8; AGENT_ROOM],
 }
+
+/// In `Interface`: as much of option 82 as most messages need, for whom nothing is looked up in `AGENTS`.
+/// Made by [`Brief::new`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Brief {
+    /// Hash of the value that servers send back, `agent::whole`; 0 when it is to be looked up in `AGENT_OWNERS`.
+    pub answer: u64,
+    /// The option, END, and zeros, as they lie in memory. Says nothing when `last` is 0.
+    pub words: [u64; BRIEF_WORDS],
+    /// The last eight octets up to END. 0 when `AGENTS` has to be asked: the option is too long or too short, some servers get
+    /// less of it, or its flags depend on the request.
+    pub last: u64,
+    /// [`Agent::sum`].
+    pub sum: u32,
+    /// [`Agent::len`].
+    pub len: u16,
+    /// Always 0.
+    pub zero: u16,
+}
+
+/// Words in [`Brief::words`]: room for a circuit-id and a remote-id of common length.
+pub const BRIEF_WORDS: usize = 4;
 
 /// How option 82 is made shorter in a copy for a server in the clients' VRF: virtual subnet selection, which is the end of
 /// it, is for the others (RFC 6607). Made by `Agent::cut_for`.

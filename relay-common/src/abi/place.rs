@@ -2,6 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::Brief;
+
 /// Key of `PORTS`: a device and the VLAN identifiers of a frame, 0 where there is no tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Pod, Zeroable)]
 #[repr(C)]
@@ -95,6 +97,8 @@ pub struct Interface {
     pub first: u32,
     /// Index of its next address; of the last one it is `first`. 0 when there is one address only.
     pub next: u32,
+    /// What it inserts as option 82, and what comes back.
+    pub agent: Brief,
 }
 
 impl Interface {

@@ -157,12 +157,11 @@ fn exact<F: Frame, E: Env>(
     let hash = frame.agent_hash(at, len)?;
     // Where one interface has the giaddr, its own is at hand: a look-up in an array instead of one in a hash table.
     if !Address::is_realm(packet.addressed)
-        && let Some(ours) = env.agent(packet.addressed)
-        && ours.answer == hash
+        && let Some(found) = env.interface(packet.addressed)
+        && found.agent.answer == hash
         && hash != 0
         // Of everything but plain BOOTP that has been seen already.
-        && (packet.options.message != bootp::message::BOOTP
-            || env.interface(packet.addressed).is_some_and(|found| found.giaddr == giaddr))
+        && (packet.options.message != bootp::message::BOOTP || found.giaddr == giaddr)
     {
         return Some(AgentOwner { interface: packet.addressed, vss_ignored: 0 });
     }

@@ -7,7 +7,7 @@ use crate::abi::{Agent, Interface};
 use crate::packet::{HEADERS, Packet};
 use crate::wire::bootp::{self, option};
 use crate::wire::ipv4;
-use crate::{Env, Frame, Reason, Route, Sum, overload};
+use crate::{Env, Frame, Reason, Route, Sum, agent, overload};
 
 /// The message when option 82 is settled.
 pub(super) struct Message {
@@ -39,18 +39,17 @@ fn keep<F: Frame>(frame: &mut F, packet: &Packet, route: &Route, left_out: bool)
     Ok(Message { len: packet.len, sum, left_out })
 }
 
-/// Puts ours, that of `record`, before END; with `replace`, takes out every other before that.
+/// Puts ours, that of `record` with the index `number`, before END; with `replace`, takes out every other before that.
 #[inline(always)]
 pub(super) fn option82<F: Frame, E: Env>(
     frame: &mut F,
     env: &E,
     packet: &Packet,
     interface: &Interface,
-    record: u32,
+    (number, record): (u32, &Interface),
     route: &Route,
     replace: bool,
 ) -> Result<Message, Reason> {
-    let ours = env.agent(record).unwrap_or(&Agent::NONE);
     let authenticated = frame.noted_option(option::AUTHENTICATION).is_some();
     if F::HAS_SLOW_PATH && authenticated {
         return Err(Reason::Authenticated);
@@ -60,7 +59,7 @@ pub(super) fn option82<F: Frame, E: Env>(
     if F::HAS_SLOW_PATH && replace && (options.agents != 1 || options.agent + removed != options.end) {
         return Err(Reason::Rearranged);
     }
-    let len = ours.len as usize;
+    let len = record.agent.len as usize;
     // Where ours will stand in the message, and the message with it.
     let place = options.end - removed - packet.message();
     let mut wanted = place + len + 1;
@@ -75,9 +74,9 @@ pub(super) fn option82<F: Frame, E: Env>(
         return keep(frame, packet, route, len != 0);
     }
     if !F::HAS_SLOW_PATH {
-        let ours = if fits { ours } else { &Agent::NONE };
+        let ours = env.agent(number).filter(|_| fits).unwrap_or(&Agent::NONE);
         frame.observe(&packet.seen(packet.port.interface));
-        return rebuild(frame, packet, (record, ours), replace, authenticated).ok_or(Reason::NoRoom);
+        return rebuild(frame, packet, (number, ours), replace, authenticated).ok_or(Reason::NoRoom);
     }
     let wanted = frame.offset(if fits { wanted } else { packet.len });
     if HEADERS + wanted > route.mtu as usize {
@@ -104,7 +103,11 @@ pub(super) fn option82<F: Frame, E: Env>(
         }
     }
     let sum = if fits {
-        frame.write_agent(packet.split, record, ours, unicast(packet))
+        if record.agent.last != 0 {
+            agent::write_brief(frame, packet.split, &record.agent)
+        } else {
+            frame.write_agent(packet.split, number, &Agent::NONE, unicast(packet))
+        }
     } else {
         // Where END was missing none is made up.
         let mark = if options.end < packet.end() { option::END } else { option::PAD };
@@ -143,7 +146,7 @@ fn unicast(packet: &Packet) -> bool {
 fn rebuild<F: Frame>(
     frame: &mut F,
     packet: &Packet,
-    (record, ours): (u32, &Agent),
+    (number, ours): (u32, &Agent),
     replace: bool,
     authenticated: bool,
 ) -> Option<Message> {
@@ -172,7 +175,7 @@ fn rebuild<F: Frame>(
             let end = frame.len();
             if open {
                 frame.grow_tail(1)?;
-                frame.write_agent(place, record, ours, unicast(packet))?;
+                frame.write_agent(place, number, ours, unicast(packet))?;
                 frame.shrink_tail(1)?;
                 let len = end - message;
                 let sum = frame.sum(message, len)?;
@@ -191,7 +194,7 @@ fn rebuild<F: Frame>(
         if frame.len() < end {
             frame.grow_tail(end - frame.len())?;
         }
-        frame.write_agent(place, record, ours, unicast(packet))?;
+        frame.write_agent(place, number, ours, unicast(packet))?;
     } else if !authenticated {
         let cut = frame.len().saturating_sub(options.end + 1);
         frame.shrink_tail(cut)?;

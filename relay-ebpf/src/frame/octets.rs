@@ -1,4 +1,4 @@
-//! Many octets at once: summed and copied by the kernel's own functions, few of them in words of eight without a call.
+//! Many octets at once: summed and copied by the kernel's own functions.
 
 use aya_ebpf::{
     EbpfContext as _,
@@ -36,36 +36,5 @@ impl XdpFrame {
         let refused =
             unsafe { bpf_xdp_store_bytes(self.ctx.as_ptr().cast(), offset as u32, source, len as u32) } != 0;
         (!refused).then_some(())
-    }
-
-    /// The same without a call of the kernel where there are few; `octets` are zero behind the first `len`, and so is the frame.
-    #[inline(always)]
-    pub(crate) fn store_few<const N: usize>(
-        &mut self,
-        offset: usize,
-        octets: &[u8; N],
-        len: usize,
-    ) -> Option<()> {
-        const FEW: usize = 4;
-        const { assert!(N >= 8 * FEW + 8) };
-        let (words, _) = octets.as_chunks::<8>();
-        let len = forgotten(len);
-        if !(8..=8 * FEW).contains(&len) {
-            return self.store(offset, octets, len);
-        }
-        let few = words.first_chunk::<FEW>()?.map(u64::from_ne_bytes);
-        if self.write_words(offset, few).is_some() {
-            return Some(());
-        }
-        // At the end of the frame: whole words, and one that ends with the octets.
-        for (index, word) in few.into_iter().enumerate().take(FEW - 1) {
-            if 8 * index + 8 <= len {
-                self.write_words(offset + 8 * index, [word])?;
-            }
-        }
-        let last = len.wrapping_sub(8) & (8 * FEW - 1);
-        // SAFETY: `last` is at most 31, and eight octets behind that are inside `octets`, which hold four words and more.
-        let word = unsafe { octets.as_ptr().add(last).cast::<u64>().read_unaligned() };
-        self.write_words(self.offset(offset + last), [word])
     }
 }

@@ -20,11 +20,10 @@ pub(super) fn add(config: &ResolvedConfig, host: &HostView, plan: &mut Plan) {
                 (record.giaddr, record.source) = (address.octets(), address.octets());
             }
             record.next = first;
+            let index = plan.tables.interfaces.len() as u32 + 1;
+            let agent = near.as_ref().and_then(|near| near.enter(&mut plan.tables, index, address, giaddr));
+            record.agent = agent.unwrap_or_default();
             plan.tables.interfaces.push(record);
-            let index = plan.tables.interfaces.len() as u32;
-            if let Some(near) = &near {
-                near.enter(&mut plan.tables, index, address, giaddr);
-            }
             if host.addresses.iter().any(|there| there.address == address) {
                 link(plan, last, index);
                 last = index;

@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
+use relay_common::abi::Brief;
+
 use crate::{
     config::{domain::Vss, resolved::ResolvedOption82},
     nexthop::HostView,
@@ -31,13 +33,20 @@ impl<'a> Near<'a> {
         if near { Form::Near } else { Form::Far }
     }
 
-    /// Enters what the interface `index` inserts with this address, and what comes back of it; whether it inserts anything.
-    pub(super) fn enter(&self, tables: &mut Tables, index: u32, address: Ipv4Addr, giaddr: Ipv4Addr) -> bool {
+    /// Enters what the interface `index` inserts with this address, and what comes back of it; returns what belongs into its
+    /// record. `None` when it inserts nothing.
+    pub(super) fn enter(
+        &self,
+        tables: &mut Tables,
+        index: u32,
+        address: Ipv4Addr,
+        giaddr: Ipv4Addr,
+    ) -> Option<Brief> {
         let encoded = Encoded::new(self.option82, address);
         let servers = self.servers.iter().enumerate();
         let near = servers.filter(|(_, vrf)| self.form(**vrf) == Form::Near);
         let near = near.fold(0, |mask, (number, _)| mask | 1 << number);
-        let Some(agent) = encoded.agent(near, self.servers.len()) else { return false };
+        let (agent, brief) = encoded.agent(near, self.servers.len())?;
         tables.agents.insert(index, agent);
         for vrf in self.servers.iter().copied().collect::<BTreeSet<u32>>() {
             for (key, owner) in encoded.owners(index, vrf, self.form(vrf), giaddr) {
@@ -45,7 +54,7 @@ impl<'a> Near<'a> {
                 tables.owners.entry(key).or_insert(owner);
             }
         }
-        true
+        Some(brief)
     }
 }
 
