@@ -110,7 +110,7 @@ impl Sum {
     #[inline(always)]
     const fn folded(self) -> u16 {
         let mut sum = self.0;
-        sum = (sum & 0xffff_ffff) + (sum >> 32);
+        // 33 bits, then 18, then a little more than 16, then 16.
         sum = (sum & 0xffff_ffff) + (sum >> 32);
         sum = (sum & 0xffff) + (sum >> 16);
         sum = (sum & 0xffff) + (sum >> 16);

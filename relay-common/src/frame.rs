@@ -79,6 +79,11 @@ pub trait Frame: Sized {
     fn write_agent(&mut self, offset: usize, _interface: u32, ours: &Agent, unicast: bool) -> Option<Sum> {
         agent::write(self, offset, ours, unicast)
     }
+    /// Keeps the index of the interface that a refusal from now on is told of.
+    fn blame(&mut self, interface: u32);
+    /// What was kept, 0 before that: in memory, because it is asked for in one place and would otherwise be carried to it from
+    /// every place that refuses.
+    fn blamed(&self) -> u32;
     /// A message of which an [`crate::event::Event`] is to be made: it is about to be relayed, and still as it came in.
     fn observe(&mut self, _seen: &Seen) {}
     /// The identity. In BPF it makes the verifier forget what it knows of a value: states that differ only in what is
@@ -115,6 +120,7 @@ pub struct SliceFrame<'a> {
     /// By code, 0 for none: no option begins where the frame does.
     options: [u16; 256],
     seen: Option<Seen>,
+    blamed: u32,
     /// Where option 82 was written in the buffer, and what some servers get less of it.
     cut: Option<(usize, Cut)>,
 }
@@ -129,7 +135,7 @@ impl<'a> SliceFrame<'a> {
     /// When `start..end` is not inside the buffer.
     pub fn new(buffer: &'a mut [u8], start: usize, end: usize) -> Self {
         assert!(start <= end && end <= buffer.len(), "the frame lies outside its buffer");
-        Self { buffer, start, end, options: [0; 256], seen: None, cut: None }
+        Self { buffer, start, end, options: [0; 256], seen: None, blamed: 0, cut: None }
     }
 
     /// The frame's octets.
@@ -209,6 +215,14 @@ impl Frame for SliceFrame<'_> {
     fn shrink_head(&mut self, by: usize) -> Option<()> {
         self.start = self.start.checked_add(by).filter(|&start| start <= self.end)?;
         Some(())
+    }
+
+    fn blame(&mut self, interface: u32) {
+        self.blamed = interface;
+    }
+
+    fn blamed(&self) -> u32 {
+        self.blamed
     }
 
     fn observe(&mut self, seen: &Seen) {

@@ -14,9 +14,8 @@ use crate::{Env, Frame, Verdict, reply, request};
 pub fn ingress<F: Frame, E: Env>(frame: &mut F, env: &E, ifindex: u32) -> Verdict {
     let packet = match Packet::find(frame, env, ifindex) {
         Ok(packet) => packet,
-        Err((interface, reason)) => return Verdict::Not { interface, reason },
+        Err(reason) => return Verdict::Not { interface: frame.blamed(), reason },
     };
-    let interface = packet.port.interface;
     let result = if packet.op == bootp::BOOTREQUEST {
         request::relay(frame, env, &packet)
     } else {
@@ -24,6 +23,6 @@ pub fn ingress<F: Frame, E: Env>(frame: &mut F, env: &E, ifindex: u32) -> Verdic
     };
     match result {
         Ok(verdict) => verdict,
-        Err(reason) => Verdict::Not { interface, reason },
+        Err(reason) => Verdict::Not { interface: frame.blamed(), reason },
     }
 }

@@ -127,36 +127,33 @@ impl Packet {
         whole(frame, self.split, self.end(), self.parity(), self.before, self.behind)
     }
 
-    /// Finds and verifies the message of a frame that came in on device `ifindex`. On failure the first field is the
-    /// index of the interface, 0 where none is known.
+    /// Finds and verifies the message of a frame that came in on device `ifindex`. A refusal is the
+    /// interface's that the frame is told of by then.
     #[inline(always)]
-    pub(crate) fn find<F: Frame, E: Env>(
-        frame: &mut F,
-        env: &E,
-        ifindex: u32,
-    ) -> Result<Self, (u32, Reason)> {
+    pub(crate) fn find<F: Frame, E: Env>(frame: &mut F, env: &E, ifindex: u32) -> Result<Self, Reason> {
         let mut key = PortKey { ifindex, outer: 0, inner: 0 };
         // From here on the verifier does not tell one number of tags from another.
-        let l3 = frame.offset(untag(frame, &mut key).ok_or((0, Reason::NotIpv4))?);
-        let header = Header::read(frame, l3).map_err(|reason| (0, reason))?;
+        let l3 = frame.offset(untag(frame, &mut key).ok_or(Reason::NotIpv4)?);
+        let header = Header::read(frame, l3)?;
         if header.protocol != ipv4::UDP || header.is_later_fragment() {
-            return Err((0, Reason::NotUdp));
+            return Err(Reason::NotUdp);
         }
         match frame.u16(frame.offset(l3 + header.len) + udp::DESTINATION) {
             Some(udp::BOOTPS) => {}
-            Some(udp::BOOTPC) => return Err((0, Reason::ClientPort)),
-            _ => return Err((0, Reason::NotDhcp)),
+            Some(udp::BOOTPC) => return Err(Reason::ClientPort),
+            _ => return Err(Reason::NotDhcp),
         }
-        let port = env.port(key).ok_or((0, Reason::NoInterface))?;
-        let addressed = addressee(frame, env, &header, &port).map_err(|reason| (0, reason))?;
+        let port = env.port(key).ok_or(Reason::NoInterface)?;
+        let addressed = addressee(frame, env, &header, &port)?;
         let interface = env.interface(port.interface);
         let replaces = interface.is_some_and(|found| found.flags & flag::POLICY == flag::REPLACE);
         if port.interface == 0
             && frame.u8(frame.offset(l3 + header.len + udp::HEADER_LEN) + bootp::OP) != Some(bootp::BOOTREPLY)
         {
-            return Err((0, Reason::NoInterface));
+            return Err(Reason::NoInterface);
         }
-        Self::verify(frame, l3, &header, port, addressed, replaces).map_err(|reason| (port.interface, reason))
+        frame.blame(port.interface);
+        Self::verify(frame, l3, &header, port, addressed, replaces)
     }
 
     #[inline(always)]
@@ -291,24 +288,23 @@ struct Header {
 impl Header {
     #[inline(always)]
     fn read<F: Frame>(frame: &F, l3: usize) -> Result<Self, Reason> {
-        let h = frame.read::<{ ipv4::HEADER_LEN }>(l3).ok_or(Reason::NotIpv4)?;
-        let len = ((h[0] & 0x0f) as usize) * 4;
-        if h[0] >> 4 != 4 || len < ipv4::HEADER_LEN {
+        // Five words, of which octets are taken: an octet that is read by itself is carried by itself.
+        let octets = frame.read::<{ ipv4::HEADER_LEN }>(l3).ok_or(Reason::NotIpv4)?;
+        let (words, _) = octets.as_chunks::<4>();
+        let &[first, second, third, source, destination] = words.first_chunk().ok_or(Reason::NotIpv4)?;
+        let [length, fragment, ends] = [first, second, third].map(u32::from_be_bytes);
+        let len = (length >> 24 & 0x0f) as usize * 4;
+        if length >> 28 != 4 || len < ipv4::HEADER_LEN {
             return Err(Reason::NotIpv4);
         }
-        let sum = Sum::new()
-            .quad([h[0], h[1], h[2], h[3]])
-            .quad([h[4], h[5], h[6], h[7]])
-            .quad([h[8], h[9], h[10], h[11]])
-            .quad([h[12], h[13], h[14], h[15]])
-            .quad([h[16], h[17], h[18], h[19]]);
+        let sum = Sum::new().quad(first).quad(second).quad(third).quad(source).quad(destination);
         Ok(Self {
             len,
-            total: u16::from_be_bytes([h[2], h[3]]),
-            fragment: u16::from_be_bytes([h[6], h[7]]),
-            protocol: h[9],
-            source: [h[12], h[13], h[14], h[15]],
-            destination: [h[16], h[17], h[18], h[19]],
+            total: length as u16,
+            fragment: fragment as u16,
+            protocol: (ends >> 16) as u8,
+            source,
+            destination,
             sum,
         })
     }

@@ -30,6 +30,8 @@ pub fn remove_short<F: Frame>(frame: &mut F, removal: &Removal) -> Option<Sum> {
         return None;
     }
     let rest = to.wrapping_sub(at + 1);
+    // A constant would become a call of `memset`, octet by octet.
+    let zero = frame.opaque(0) as u64;
     if frame.len() != to {
         if rest != 0 || frame.len() < to {
             return None;
@@ -39,15 +41,15 @@ pub fn remove_short<F: Frame>(frame: &mut F, removal: &Removal) -> Option<Sum> {
     } else if to > end {
         return None;
     } else if rest > FEW {
-        frame.write_words(mark + 1, [0; FEW / 8])?;
+        frame.write_words(mark + 1, [zero; FEW / 8])?;
     } else if rest >= 8 {
         // Whole words, and one that ends where the frame does.
         for word in 0..FEW / 8 - 1 {
             if rest >= 8 * word + 8 {
-                frame.write_words(mark + 1 + 8 * word, [0])?;
+                frame.write_words(mark + 1 + 8 * word, [zero])?;
             }
         }
-        frame.write_words(frame.offset(to.wrapping_sub(8)), [0])?;
+        frame.write_words(frame.offset(to.wrapping_sub(8)), [zero])?;
     } else {
         return None;
     }

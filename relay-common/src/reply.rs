@@ -205,8 +205,8 @@ fn address<F: Frame>(
 
 /// The Ethernet header toward a client, with the tags of its VLANs.
 #[inline(always)]
-fn write_link<F: Frame>(frame: &mut F, interface: &Interface, mac: [u8; 6]) -> Option<()> {
-    let [d0, d1, d2, d3, d4, d5] = mac;
+fn write_link<F: Frame>(frame: &mut F, interface: &Interface, mac: u64) -> Option<()> {
+    let [d0, d1, d2, d3, d4, d5, ..] = mac.to_ne_bytes();
     let [s0, s1, s2, s3, s4, s5] = interface.mac;
     frame.write(eth::DESTINATION, [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5])?;
     let [i0, i1] = eth::IPV4.to_be_bytes();

@@ -90,6 +90,19 @@ fn hidden(mut value: usize) -> usize {
     value
 }
 
+/// Writes a value and returns the address behind it.
+///
+/// # Safety
+/// As many octets at `to` may be written.
+#[inline(always)]
+unsafe fn store<T>(to: *mut u8, value: T) -> *mut u8 {
+    // SAFETY: by contract.
+    unsafe {
+        to.cast::<T>().write_unaligned(value);
+        to.add(size_of::<T>())
+    }
+}
+
 impl Frame for XdpFrame {
     const LIMIT: usize = 0x7ff;
     const MAX_STEPS: usize = 96;
@@ -110,9 +123,27 @@ impl Frame for XdpFrame {
 
     #[inline(always)]
     fn write<const N: usize>(&mut self, offset: usize, octets: [u8; N]) -> Option<()> {
-        let address = self.at(offset, N)?;
-        // SAFETY: as for `read`; the program is the packet's only user while it runs.
-        unsafe { (address as *mut [u8; N]).write_unaligned(octets) };
+        let mut to = self.at(offset, N)? as *mut u8;
+        // In the largest pieces there are: of an array the compiler makes single octets, and calls `memset` for five zeros.
+        let (words, rest) = octets.as_chunks::<8>();
+        for word in words {
+            // SAFETY: as for `read`; the program is the packet's only user while it runs.
+            to = unsafe { store(to, u64::from_ne_bytes(*word)) };
+        }
+        let (quads, rest) = rest.as_chunks::<4>();
+        for quad in quads {
+            // SAFETY: as above.
+            to = unsafe { store(to, u32::from_ne_bytes(*quad)) };
+        }
+        let (pairs, rest) = rest.as_chunks::<2>();
+        for pair in pairs {
+            // SAFETY: as above.
+            to = unsafe { store(to, u16::from_ne_bytes(*pair)) };
+        }
+        for octet in rest {
+            // SAFETY: as above.
+            to = unsafe { store(to, *octet) };
+        }
         Some(())
     }
 
@@ -212,6 +243,18 @@ impl Frame for XdpFrame {
     fn write_agent(&mut self, offset: usize, interface: u32, _ours: &Agent, unicast: bool) -> Option<Sum> {
         let sum = loops::write_agent(self.ctx.ctx, offset as u64, interface, u32::from(unicast));
         (sum != loops::FAILED).then_some(Sum::from_raw(sum))
+    }
+
+    #[inline(always)]
+    fn blame(&mut self, interface: u32) {
+        // SAFETY: as for `forget_options`.
+        unsafe { (*self.notes).blamed = interface };
+    }
+
+    #[inline(always)]
+    fn blamed(&self) -> u32 {
+        // SAFETY: as for `forget_options`.
+        unsafe { (*self.notes).blamed }
     }
 
     #[inline(always)]

@@ -31,6 +31,8 @@ pub(crate) struct Notes {
     pub(crate) client_id: u64,
     /// Hash of the last option 82 that it found.
     pub(crate) agent: u64,
+    /// Index of the interface that a refusal is told of.
+    pub(crate) blamed: u32,
     /// What some servers get less of the option 82 that was inserted into the message in hand.
     pub(crate) cut: Cut,
 }

@@ -26,9 +26,9 @@ use crate::{
 
 const LEASES: [u32; 3] = [0, 160_000, 1_000_000];
 /// Clients that renew in turn: more than twice what the relay remembers without the map.
-const ROUNDS: u32 = 8;
+const ROUNDS: u32 = 32;
 /// Measurements of each frame.
-const REPEATS: u32 = 3 * ROUNDS;
+const REPEATS: u32 = ROUNDS;
 type Key = [u8; size_of::<LeaseKey>()];
 type Value = [u8; size_of::<Lease>()];
 

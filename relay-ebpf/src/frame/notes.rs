@@ -5,11 +5,14 @@ use relay_common::{Frame as _, Options, abi::Cut, agent, event, wire::bootp::opt
 use super::{XdpFrame, forgotten};
 
 impl XdpFrame {
-    /// A message begins in which no option 82 was inserted yet.
+    /// A message begins: no interface is known yet, and no option 82 inserted.
     #[inline(always)]
     pub(crate) fn begin(&mut self) {
         // SAFETY: the notes of this CPU, which nobody else uses while the program runs.
-        unsafe { (*self.notes).cut.near = 0 };
+        unsafe {
+            (*self.notes).blamed = 0;
+            (*self.notes).cut.near = 0;
+        }
     }
 
     /// What some servers get less of the option 82 that was inserted.
