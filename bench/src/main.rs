@@ -22,7 +22,7 @@ mod storm;
 mod throughput;
 mod tools;
 
-use std::process::{Command, id};
+use std::process::id;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
@@ -89,8 +89,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     ensure!(nix::unistd::geteuid().is_root(), "the benchmark makes network namespaces: run it as root");
     // Everything started from here inherits it: what else runs on the machine then disturbs less.
-    let raised = Command::new("renice").args(["-n", "-20", "-p", &id().to_string()]).output()?;
-    ensure!(raised.status.success(), "renice: {}", String::from_utf8_lossy(&raised.stderr));
+    placement::raise(i32::try_from(id())?)?;
     let sections = match options.section {
         Some(section) => vec![section],
         None => Section::value_variants().to_vec(),

@@ -60,10 +60,19 @@ impl Placement {
             set.set(cpu)?;
             for thread in &threads {
                 sched_setaffinity(Pid::from_raw(*thread), &set)?;
+                // It shares the CPU with a relay that has inherited this.
+                raise(*thread)?;
             }
         }
         Ok(Placed { process: running.pid(), napi: threads })
     }
+}
+
+/// Gives a process or thread the highest priority that is not real time.
+pub(crate) fn raise(id: i32) -> Result<()> {
+    let raised = Command::new("renice").args(["-n", "-20", "-p", &id.to_string()]).output()?;
+    ensure!(raised.status.success(), "renice: {}", String::from_utf8_lossy(&raised.stderr));
+    Ok(())
 }
 
 /// What relays, as far as it has a CPU clock of its own.
