@@ -26,9 +26,15 @@ use crate::{
 };
 use cases::{CASES, Case, GROUPS};
 
-/// Frames of one measurement: fewer than the smaller ring of records holds. A record that finds its ring full costs less than
-/// one that is written.
-pub(crate) const FRAMES: u32 = 5_000;
+/// Frames of one measurement that are relayed: fewer, with those in advance, than the smaller ring of records holds. A record that
+/// finds its ring full costs less than one that is written.
+const FRAMES: u32 = 5_000;
+/// Frames of one measurement of which nothing becomes, or a record in the larger ring.
+const NOT_RELAYED: u32 = 20_000;
+/// Frames in advance, for caches that were somebody else's during a pause.
+const IN_ADVANCE: u32 = 1_000;
+/// Frames that the program is fed for one measurement of what is relayed.
+pub(crate) const FED: u32 = FRAMES + IN_ADVANCE;
 /// How long the daemon is given to read what the last measurement has written.
 const READING: Duration = Duration::from_millis(25);
 /// Measurements of a case.
@@ -165,10 +171,13 @@ pub(crate) fn above_empty(
 ) -> Result<f64> {
     tools.set_next(relay)?;
     let frame = case.frames.first().context("a case without a frame")?;
+    let frames = if case.verdict == Action::Redirect { FRAMES } else { NOT_RELAYED };
     thread::sleep(READING);
-    let (verdict, with) = tools.test_run(wrapper, frame, case.device, FRAMES)?;
+    tools.test_run(wrapper, frame, case.device, IN_ADVANCE)?;
+    let (verdict, with) = tools.test_run(wrapper, frame, case.device, frames)?;
     ensure!(verdict == case.verdict, "{verdict:?} instead of {:?}", case.verdict);
     tools.set_next(empty)?;
-    let (_, without) = tools.test_run(wrapper, frame, case.device, FRAMES)?;
-    Ok((with.as_nanos() as f64 - without.as_nanos() as f64) / f64::from(FRAMES))
+    tools.test_run(wrapper, frame, case.device, IN_ADVANCE)?;
+    let (_, without) = tools.test_run(wrapper, frame, case.device, frames)?;
+    Ok((with.as_nanos() as f64 - without.as_nanos() as f64) / f64::from(frames))
 }

@@ -16,7 +16,7 @@ use relay_tests::{
 };
 
 use crate::{
-    cost::{FRAMES, Prepared, above_empty},
+    cost::{FED, Prepared, above_empty},
     figures::{Samples, table},
     goals::Goal,
     ours::{Ours, Programs},
@@ -77,7 +77,7 @@ fn one(leases: u32) -> Result<Row> {
     let relay = Ours::with(&rig.relay, Mode::Native, &configuration(&rig.servers))?;
     fill(&relay, leases, rig.servers[0])?;
     let programs = Programs::of(&rig.relay, CLIENT_PORT)?;
-    let mut tools = Tools::with_templates(1, FRAMES)?;
+    let mut tools = Tools::with_templates(1, FED)?;
     let empty = tools.program("empty")?;
     let device = rig.relay.ifindex(CLIENT_PORT)?;
     let prepared = |frames| Prepared { frames, device, verdict: Action::Redirect };
@@ -145,10 +145,10 @@ fn fill(relay: &Ours, leases: u32, server: Ipv4Addr) -> Result<()> {
 /// Unicast renewals, of clients spread over all leases: as many as one measurement feeds.
 fn renewals(rig: &Rig, round: u32, leases: u32) -> Result<Vec<Vec<u8>>> {
     let relay = rig.relay.mac(CLIENT_PORT)?;
-    let clients = FRAMES * ROUNDS;
-    Ok((0..FRAMES)
+    let clients = FED * ROUNDS;
+    Ok((0..FED)
         .map(|frame| {
-            let turn = u64::from(round * FRAMES + frame);
+            let turn = u64::from(round * FED + frame);
             let number = (turn * u64::from(leases.max(clients)) / u64::from(clients)) as u32;
             let (mac, address) = client(number);
             let mut message = Bootp::new(BOOTREQUEST, Some(3), mac);
