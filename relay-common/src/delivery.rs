@@ -17,13 +17,13 @@ use crate::wire::{bootp, eth, ipv4};
 /// Link and network destination of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Delivery {
-    /// As it lies in memory, with two zeros behind: of six octets every way through the rules would carry each by itself.
+    /// [`eth::number`]: of six octets every way through the rules would carry each by itself.
     pub(crate) mac: u64,
     pub(crate) address: [u8; 4],
 }
 
 impl Delivery {
-    const BROADCAST: Self = Self { mac: number(eth::BROADCAST), address: ipv4::BROADCAST };
+    const BROADCAST: Self = Self { mac: eth::number(eth::BROADCAST), address: ipv4::BROADCAST };
 
     /// Reads the message at `at`, whose DHCP type is `message`.
     #[inline(always)]
@@ -32,8 +32,8 @@ impl Delivery {
         let flags = frame.u16(at + bootp::FLAGS)?;
         let ciaddr = frame.read::<4>(at + bootp::CIADDR)?;
         let yiaddr = frame.read::<4>(at + bootp::YIADDR)?;
-        let mac = number(frame.read::<6>(at + bootp::CHADDR)?);
-        let group = mac & number([1, 0, 0, 0, 0, 0]) != 0;
+        let mac = eth::number(frame.read::<6>(at + bootp::CHADDR)?);
+        let group = mac & eth::number([1, 0, 0, 0, 0, 0]) != 0;
         let reachable = htype == bootp::ETHERNET && hlen as usize == eth::ADDRESS_LEN && !group && mac != 0;
         if message == bootp::message::NAK || !reachable {
             return Some(Self::BROADCAST);
@@ -46,9 +46,4 @@ impl Delivery {
         }
         Some(Self { mac, address: yiaddr })
     }
-}
-
-#[inline(always)]
-const fn number([a, b, c, d, e, f]: [u8; 6]) -> u64 {
-    u64::from_ne_bytes([a, b, c, d, e, f, 0, 0])
 }

@@ -6,6 +6,7 @@ use relay_common::{
         Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Holder, HolderKey,
         Interface, LeaseKey, MAX_SERVERS, Port, PortKey, Slot,
     },
+    wire::eth,
 };
 
 use crate::{
@@ -175,13 +176,13 @@ impl Env for Maps {
     fn ask(&self, key: HolderKey, vrf: u32, group: u32, xid: Option<[u8; 4]>) -> u32 {
         let xid = xid.map_or(u64::MAX, |xid| u64::from(u32::from_ne_bytes(xid)));
         let place = u64::from(vrf) << 32 | u64::from(u32::from_ne_bytes(key.address));
-        let mask = loops::ask_holder(key.interface, place, number(key.chaddr), group, xid);
+        let mask = loops::ask_holder(key.interface, place, eth::number(key.chaddr), group, xid);
         forgotten(mask as usize) as u32
     }
 
     #[inline(always)]
     fn note(&self, key: HolderKey, server: [u8; 4], xid: [u8; 4], offer: bool) {
-        let chaddr = number(key.chaddr) | u64::from(offer) << loops::OFFER_BIT;
+        let chaddr = eth::number(key.chaddr) | u64::from(offer) << loops::OFFER_BIT;
         // What it returns says nothing.
         let _ = loops::note_holder(
             key.interface,
@@ -200,10 +201,4 @@ impl Env for Maps {
             None => false,
         }
     }
-}
-
-/// An Ethernet address in the low octets.
-#[inline(always)]
-fn number([a, b, c, d, e, f]: [u8; 6]) -> u64 {
-    u64::from_ne_bytes([a, b, c, d, e, f, 0, 0])
 }

@@ -24,7 +24,8 @@ use crate::{
     tools::{Action, Tools},
 };
 
-const LEASES: [u32; 3] = [0, 160_000, 1_000_000];
+/// None, one for each client that renews, and as many as the relay has room for.
+const LEASES: [u32; 3] = [0, FED * ROUNDS, 1_000_000];
 /// Clients that renew in turn: more than twice what the relay remembers without the map.
 const ROUNDS: u32 = 32;
 /// Measurements of each frame.

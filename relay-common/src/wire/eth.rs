@@ -37,3 +37,9 @@ pub const BROADCAST: [u8; ADDRESS_LEN] = [0xff; ADDRESS_LEN];
 pub const fn is_tag(ethertype: u16) -> bool {
     ethertype == TAG_8021Q || ethertype == TAG_8021AD
 }
+
+/// An address as it lies in memory, with two zeros behind.
+#[inline(always)]
+pub const fn number([a, b, c, d, e, f]: [u8; ADDRESS_LEN]) -> u64 {
+    u64::from_ne_bytes([a, b, c, d, e, f, 0, 0])
+}
