@@ -9,6 +9,7 @@ mod client;
 mod counters;
 mod lease;
 mod place;
+mod ring;
 mod server;
 
 pub use agent::{AGENT_ROOM, Agent, AgentKey, AgentOwner, BRIEF_WORDS, Brief, Cut};
@@ -16,6 +17,7 @@ pub use client::{Attempt, AttemptKey, ClientKey, Holder, HolderKey};
 pub use counters::{Counters, MESSAGE_NAMES, MESSAGE_SLOTS, REASON_SLOTS, message_slot};
 pub use lease::{Lease, LeaseKey, lease_state};
 pub use place::{Address, AddressKey, Interface, Port, PortKey, flag};
+pub use ring::{RINGS_PER_CPU, Ring};
 pub use server::{Egress, MAX_SERVERS, PUNT_FRAME, Punted, SERVED_SLOTS, Served, Server, Slot};
 
 use crate::Reason;
@@ -39,6 +41,7 @@ const _: () = {
     assert!(size_of::<Holder>() == 12);
     assert!(size_of::<LeaseKey>() == 8);
     assert!(size_of::<Lease>() == 40);
+    assert!(size_of::<Ring>() == 128);
     assert!(size_of::<Served>() == 20);
     assert!(size_of::<Punted>() == 28 + PUNT_FRAME);
 };

@@ -33,6 +33,9 @@ pub trait Frame: Sized {
     fn words<const N: usize>(&self, offset: usize) -> Option<[u64; N]>;
     /// Overwrites `N` words of eight octets at `offset`, if all of them are in the frame.
     fn write_words<const N: usize>(&mut self, offset: usize, words: [u64; N]) -> Option<()>;
+    /// Copies the `len` octets at `offset`, as many as `into` has at the most, into memory. `None` when they are not all in the
+    /// frame.
+    fn load<const N: usize>(&self, offset: usize, len: usize, into: &mut [u64; N]) -> Option<()>;
     /// Adds `by` zero octets behind the frame. `None` leaves the frame as it was.
     fn grow_tail(&mut self, by: usize) -> Option<()>;
     /// Takes `by` octets off the end.
@@ -186,6 +189,12 @@ impl Frame for SliceFrame<'_> {
     fn write_words<const N: usize>(&mut self, offset: usize, words: [u64; N]) -> Option<()> {
         let octets = self.buffer[self.start..self.end].get_mut(offset..)?.get_mut(..8 * N)?;
         octets.as_chunks_mut::<8>().0.iter_mut().zip(words).for_each(|(to, word)| *to = word.to_ne_bytes());
+        Some(())
+    }
+
+    fn load<const N: usize>(&self, offset: usize, len: usize, into: &mut [u64; N]) -> Option<()> {
+        let from = self.octets().get(offset..)?.get(..len.min(8 * N))?;
+        bytemuck::cast_slice_mut::<_, u8>(into)[..from.len()].copy_from_slice(from);
         Some(())
     }
 

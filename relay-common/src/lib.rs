@@ -24,7 +24,7 @@
 //! | `rate` | the token bucket of an interface |
 //! | `verdict` | what is done with a frame, and why |
 //! | `abi` | keys and values of the BPF maps |
-//! | `event` | the record that tells the daemon of one message |
+//! | `record`, `event` | what tells the daemon of one message: as it is left in memory, and what it says |
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -49,6 +49,7 @@ mod overload;
 pub mod own;
 mod packet;
 mod rate;
+pub mod record;
 pub mod removal;
 mod reply;
 mod request;

@@ -6,24 +6,18 @@
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_ktime_get_boot_ns, programs::XdpContext};
 use relay_common::{
     Frame, Seen,
-    event::{self, Event, Offsets, Place, path},
+    event::path,
     passing,
-    wire::{eth, ipv4, udp},
+    record::{self, Offsets, Place},
+    wire::eth,
 };
 
-use crate::{
-    counters,
-    env::Maps,
-    frame::XdpFrame,
-    maps::{DISCOVERS, EVENTS},
-};
+use crate::{counters, env::Maps, frame::XdpFrame, rings::Room};
 
 /// In the kind of a message, above its type: servers are behind the port.
 pub(crate) const UPSTREAM: u32 = 0x100;
 /// DHCPDISCOVER.
 const DISCOVER: u8 = 1;
-/// Octets between the IPv4 header and the message.
-const HEADERS: usize = ipv4::HEADER_LEN + udp::HEADER_LEN;
 
 struct Noted<'a>(&'a XdpFrame);
 
@@ -62,12 +56,11 @@ pub(crate) extern "C" fn passed(ctx: *mut xdp_md) -> u32 {
     0
 }
 
-/// One record, whichever ring it is in: filled by the same code, which is long and needs much of the stack.
+/// One record, in the ring that it belongs to.
 #[inline(always)]
 fn record(frame: &XdpFrame, seen: &Seen, path: u8) {
     let discover = seen.message == DISCOVER;
-    let reserved = if discover { DISCOVERS.reserve(0) } else { EVENTS.reserve(0) };
-    let Some(mut record) = reserved else {
+    let Some(room) = Room::new(discover) else {
         counters::event_lost(discover);
         return;
     };
@@ -84,16 +77,11 @@ fn record(frame: &XdpFrame, seen: &Seen, path: u8) {
         ifindex: frame.ctx().ingress_ifindex() as u32,
         outer: if l3 > eth::HEADER_LEN { tag(eth::HEADER_LEN) } else { 0 },
         inner: if l3 > eth::HEADER_LEN + eth::TAG_LEN { tag(eth::HEADER_LEN + eth::TAG_LEN) } else { 0 },
-        source: frame.read(l3 + ipv4::SOURCE).unwrap_or_default(),
-        destination: frame.read(l3 + ipv4::DESTINATION).unwrap_or_default(),
         timestamp,
     };
-    let target: *mut Event = record.as_mut_ptr();
-    // SAFETY: the record is ours until it is submitted, and any octets are an Event.
-    let event = unsafe { &mut *target };
-    if event::fill(frame, l3 + HEADERS, &Noted(frame), &place, event).is_some() {
-        record.submit(0);
-    } else {
-        record.discard(0);
+    // SAFETY: the room is ours until it is published, and any octets are a record.
+    let target = unsafe { &mut *room.record };
+    if record::fill(frame, l3, &Noted(frame), &place, target).is_some() {
+        room.publish();
     }
 }

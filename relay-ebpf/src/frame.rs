@@ -166,6 +166,11 @@ impl Frame for XdpFrame {
     }
 
     #[inline(always)]
+    fn load<const N: usize>(&self, offset: usize, len: usize, into: &mut [u64; N]) -> Option<()> {
+        self.load_octets(offset, len, into)
+    }
+
+    #[inline(always)]
     fn grow_tail(&mut self, by: usize) -> Option<()> {
         let before = self.len();
         // SAFETY: the context is the one this program was called with. Pointers into the packet are not kept.

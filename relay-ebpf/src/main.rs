@@ -18,6 +18,7 @@ mod ingress;
 mod loops;
 mod maps;
 mod punt;
+mod rings;
 
 use aya_ebpf::{macros::xdp, programs::XdpContext};
 

@@ -1,10 +1,9 @@
 //! All maps in one place. The daemon writes everything but `counters`, `SEQUENCE`, `SERVED`, `NOTES` and `BUCKETS`,
-//! which only the programs write, and `PUNTED`, `EVENTS` and
-//! `DISCOVERS`, which they fill and it drains. Sizes given here are those of a small relay; the
+//! which only the programs write, and `PUNTED`, `RECORDS` with `RINGS`, and `BELL`, which they fill and it drains. Sizes given here are those of a small relay; the
 //! daemon sets the real ones when it loads the object.
 
 use aya_ebpf::{
-    bindings::BPF_F_NO_PREALLOC,
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     btf_maps::{Array, ArrayOfMaps, DevMap, DevMapHash, HashMap, LruHashMap, PerCpuArray, RingBuf},
     macros::btf_map,
 };
@@ -12,10 +11,10 @@ use relay_common::{
     Bucket, Options,
     abi::{
         Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, ClientKey, Counters, Cut,
-        Holder, HolderKey, Interface, Lease, LeaseKey, MAX_SERVERS, Port, PortKey, Punted, Served, Server,
-        Slot,
+        Holder, HolderKey, Interface, Lease, LeaseKey, MAX_SERVERS, Port, PortKey, Punted, Ring, Served,
+        Server, Slot,
     },
-    event::Event,
+    record::Record,
 };
 
 /// Scratch of one CPU: too large for the stack of a BPF program.
@@ -105,13 +104,17 @@ pub(crate) static BUCKETS: PerCpuArray<Bucket, 64> = PerCpuArray::new();
 #[btf_map]
 pub(crate) static PUNTED: RingBuf<Punted, 2_097_152> = RingBuf::new();
 
-/// What the client table hears of, 4 MiB: about 29,000 messages.
+/// Where records wait for the client table: two rings for each CPU there may be. 128 octets each; written by both sides.
 #[btf_map]
-pub(crate) static EVENTS: RingBuf<Event, 4_194_304> = RingBuf::new();
+pub(crate) static RINGS: Array<Ring, 2, { BPF_F_MMAPABLE as usize }> = Array::new();
 
-/// DISCOVERs, 1 MiB, apart from the others: a flood of them takes no room from those that clients' leases depend on.
+/// The records of all rings. 144 octets each.
 #[btf_map]
-pub(crate) static DISCOVERS: RingBuf<Event, 1_048_576> = RingBuf::new();
+pub(crate) static RECORDS: Array<Record, 2, { BPF_F_MMAPABLE as usize }> = Array::new();
+
+/// Wakes the one who reads them.
+#[btf_map]
+pub(crate) static BELL: RingBuf<u64, 16_384> = RingBuf::new();
 
 /// Who offered or gave an address to a client: 65,536 clients, of which the longest silent are forgotten first.
 #[btf_map]

@@ -2,7 +2,7 @@
 //!
 //! `object` loads, with the rights of `capabilities` and the directory of `pins`; `publish` writes the tables, `attach`
 //! puts the program on ports, `leases` and `batch` the clients,
-//! `counters` reads, `selftest` finds out whether this kernel's fan-out can be trusted.
+//! `counters` and `records` read, the latter by way of `shared`, `selftest` finds out whether this kernel's fan-out can be trusted.
 
 pub mod attach;
 mod batch;
@@ -13,11 +13,14 @@ mod leases;
 pub mod object;
 mod pins;
 pub mod publish;
+pub mod records;
 pub mod selftest;
+mod shared;
 
 pub use attach::{Attachment, Mode, Obstacle, obstacles};
 pub use capabilities::check as check_capabilities;
 pub use error::FastPathError;
 pub use leases::{KernelLeases, Refusals};
-pub use object::{Abi, EventRings, Object, Sizes};
+pub use object::{Abi, Object, Sizes};
 pub use pins::on_bpffs;
+pub use records::EventRings;

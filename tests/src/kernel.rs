@@ -23,7 +23,7 @@ use bytemuck::Pod;
 use relay_common::Reason;
 use relay_common::abi::{Counters, Cut, Punted};
 use relay_common::event::Event;
-use relay_user::fastpath::{Abi, EventRings, Object, Sizes};
+use relay_user::fastpath::{Abi, EventRings, Object, Sizes, records::Kind};
 use relay_user::leases::Leases;
 use relay_user::memory::{Memory, Remembered};
 use relay_user::tables::{GroupState, Hop, ServerState, Tables};
@@ -275,13 +275,7 @@ impl Kernel {
     }
 
     fn records(&mut self) -> Vec<Event> {
-        let mut records = Vec::new();
-        for ring in [&mut self.rings.discovers, &mut self.rings.others] {
-            while let Some(record) = ring.next() {
-                records.push(bytemuck::pod_read_unaligned(&record));
-            }
-        }
-        records
+        [Kind::Discovers, Kind::Others].into_iter().flat_map(|kind| self.rings.waiting(kind).flatten()).collect()
     }
 
     fn punts(&mut self) -> Result<Vec<Punt>> {

@@ -1,6 +1,6 @@
 //! What is noted of the message in hand in memory of this CPU: more than fits on the stack, and than the verifier should follow.
 
-use relay_common::{Frame as _, Options, abi::Cut, agent, event, wire::bootp::option};
+use relay_common::{Frame as _, Options, abi::Cut, agent, event, record, wire::bootp::option};
 
 use super::{XdpFrame, forgotten};
 
@@ -48,10 +48,11 @@ impl XdpFrame {
         unsafe { (&raw mut (*self.notes).found).write(options) };
     }
 
-    /// Keeps the hashes of what stands in option 61 and 82 for those who ask later.
+    /// Keeps the hashes of what stands in option 61, if a record cannot hold it, and 82 for those who ask later.
     #[inline(always)]
     pub(crate) fn note_hashes(&mut self, options: &Options) {
-        let client_id = self.value_hash(self.value_of(event::option::CLIENT_ID));
+        let client_id = self.value_of(record::option::CLIENT_ID);
+        let client_id = self.value_hash(client_id.filter(|&(_, len)| len > event::CLIENT_ID_LEN));
         let agent = self.value_hash(match options.agents {
             1 => Some((options.agent + 2, options.agent_len - 2)),
             _ => self.value_of(option::RELAY_AGENT),

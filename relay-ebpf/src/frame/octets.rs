@@ -2,7 +2,10 @@
 
 use aya_ebpf::{
     EbpfContext as _,
-    helpers::{bpf_csum_diff, generated::bpf_xdp_store_bytes},
+    helpers::{
+        bpf_csum_diff,
+        generated::{bpf_xdp_load_bytes, bpf_xdp_store_bytes},
+    },
 };
 use relay_common::{Frame as _, Sum};
 
@@ -35,6 +38,28 @@ impl XdpFrame {
         // SAFETY: there are `len` octets, and the helper compares the end with that of the packet; it only reads them.
         let refused =
             unsafe { bpf_xdp_store_bytes(self.ctx.as_ptr().cast(), offset as u32, source, len as u32) } != 0;
+        (!refused).then_some(())
+    }
+    /// Copies the `len` octets at `offset`, at most as many as there is room for (Linux 5.18).
+    #[inline(always)]
+    pub(crate) fn load_octets<const N: usize>(
+        &self,
+        offset: usize,
+        len: usize,
+        into: &mut [u64; N],
+    ) -> Option<()> {
+        if len == 0 {
+            return Some(());
+        }
+        // As in `store`.
+        let mut len = (forgotten(len).wrapping_sub(1) & 0xff) + 1;
+        if len > 8 * N {
+            len = 8 * N;
+        }
+        let target = into.as_mut_ptr().cast();
+        // SAFETY: there is room for `len` octets, and the helper compares the end with that of the packet.
+        let refused =
+            unsafe { bpf_xdp_load_bytes(self.ctx.as_ptr().cast(), offset as u32, target, len as u32) } != 0;
         (!refused).then_some(())
     }
 }

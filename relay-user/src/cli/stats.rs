@@ -62,7 +62,6 @@ fn client_table(stats: &ClientStats) -> String {
         limit_reached,
         events_lost,
         discovers_lost,
-        events_unreadable,
         stored,
         store_error,
         unpublished,
@@ -73,7 +72,7 @@ fn client_table(stats: &ClientStats) -> String {
     } = stats;
     let mut text = format!(
         "Clients: {clients} of at most {clients_max}, {bound} bound; {limit_reached} times there was no room for one\n\
-         Messages looked at: {messages}, lost {events_lost} and {discovers_lost} DISCOVERs, unreadable {events_unreadable}; {stored} changes stored\n"
+         Messages looked at: {messages}, lost {events_lost} and {discovers_lost} DISCOVERs; {stored} changes stored\n"
     );
     let others: Vec<String> = ignored
         .iter()

@@ -11,7 +11,7 @@ use std::{
 
 use bytemuck::Zeroable as _;
 use nix::time::{ClockId, clock_gettime};
-use relay_common::event::{Event, VERSION, flag, path};
+use relay_common::event::{Event, flag, path};
 
 use super::{
     Action, BootTime, Interface, Policy, Server, Table,
@@ -79,7 +79,6 @@ fn worked() -> Duration {
 fn message(op: u8, kind: u8, client: u32, xid: u32) -> Event {
     let [a, b, c, d] = client.to_be_bytes();
     let mut event = Event {
-        version: VERSION,
         op,
         message: kind,
         path: path::FAST,

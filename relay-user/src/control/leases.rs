@@ -182,8 +182,6 @@ pub struct ClientStats {
     /// DISCOVERs that it did not learn of: in a flood, those come last.
     #[serde(default)]
     pub discovers_lost: u64,
-    /// Records of another version of the program.
-    pub events_unreadable: u64,
     /// Changes that were written to the store.
     pub stored: u64,
     /// Why leases are not stored now.

@@ -20,6 +20,7 @@ use super::{
     counters::Reader,
     leases::KernelLeases,
     pins::{Beside, Pins},
+    records::{EventRings, Shape},
 };
 use crate::{
     leases::Leases,
@@ -56,15 +57,6 @@ pub struct Sizes {
     pub owners: u32,
     /// Clients with a lease.
     pub leases: u32,
-}
-
-/// The records of messages, for the client table. DISCOVERs have a ring of their own: a flood of them takes no room from
-/// what leases depend on.
-pub struct EventRings {
-    /// DHCPDISCOVER.
-    pub discovers: RingBuf<MapData>,
-    /// Everything else.
-    pub others: RingBuf<MapData>,
 }
 
 /// The loaded programs and their maps.
@@ -118,6 +110,7 @@ impl Object {
 
     fn pinned(sizes: Sizes, pins: Option<Pins>, beside: Option<Beside>) -> Result<Self, FastPathError> {
         let slots = sizes.groups.max(1) * 2;
+        let shape = Shape::of_machine().map_err(|error| FastPathError::map("RINGS", MapError::IoError(error)))?;
         let mut loader = EbpfLoader::new();
         loader
             .map_max_entries("PORTS", sizes.ports.max(1))
@@ -133,6 +126,8 @@ impl Object {
             .map_max_entries("AGENTS", sizes.interfaces + 1)
             .map_max_entries("AGENT_OWNERS", sizes.owners.max(1))
             .map_max_entries("leases", sizes.leases.max(1))
+            .map_max_entries("RINGS", shape.rings())
+            .map_max_entries("RECORDS", shape.records())
             .verifier_log_level(VerifierLogLevel::STATS);
         let path = |name: &str| {
             pins.as_ref().map(|pins| pins.path(name)).or_else(|| Some(beside.as_ref()?.path(name)))
@@ -152,7 +147,10 @@ impl Object {
                 .map_err(|source| FastPathError::program("egress", source))?
         };
         program(&mut ebpf, "ingress")?.load().map_err(|source| FastPathError::program("ingress", source))?;
-        let fanout = ebpf.take_map("FANOUT").ok_or(FastPathError::Object { part: "FANOUT" })?;
+        let rings = taken(&mut ebpf, "RINGS")?;
+        let events = EventRings::new(shape, &rings, &taken(&mut ebpf, "RECORDS")?, map(&mut ebpf, "BELL")?)
+            .map_err(|source| FastPathError::map("RECORDS", source))?;
+        let fanout = taken(&mut ebpf, "FANOUT")?;
         let Map::ArrayOfMaps(data) = &fanout else { return Err(FastPathError::Object { part: "FANOUT" }) };
         let slots_of_fanout = data
             .fd()
@@ -182,10 +180,7 @@ impl Object {
             leases: Some(map(&mut ebpf, "leases")?),
             memory: Some(KernelMaps { holders, clients, attempts }),
             remembered: Memory::new(Some(again), Arc::new(Leases::nowhere())),
-            events: Some(EventRings {
-                discovers: map(&mut ebpf, "DISCOVERS")?,
-                others: map(&mut ebpf, "EVENTS")?,
-            }),
+            events: Some(events),
             egress,
             ebpf,
             pins,
@@ -262,8 +257,11 @@ fn map<T: TryFrom<Map, Error = aya::maps::MapError>>(
     ebpf: &mut Ebpf,
     name: &'static str,
 ) -> Result<T, FastPathError> {
-    let map = ebpf.take_map(name).ok_or(FastPathError::Object { part: name })?;
-    T::try_from(map).map_err(|source| FastPathError::map(name, source))
+    T::try_from(taken(ebpf, name)?).map_err(|source| FastPathError::map(name, source))
+}
+
+fn taken(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, FastPathError> {
+    ebpf.take_map(name).ok_or(FastPathError::Object { part: name })
 }
 
 type Twice<K, V> = (KernelMap<K, V>, KernelMap<K, V>);
@@ -273,7 +271,7 @@ fn twice<K: bytemuck::Pod, V: bytemuck::Pod>(
     ebpf: &mut Ebpf,
     name: &'static str,
 ) -> Result<Twice<K, V>, FastPathError> {
-    let map = ebpf.take_map(name).ok_or(FastPathError::Object { part: name })?;
+    let map = taken(ebpf, name)?;
     let failed = |source| FastPathError::map(name, source);
     let Map::LruHashMap(data) = &map else { return Err(FastPathError::Object { part: name }) };
     let descriptor =

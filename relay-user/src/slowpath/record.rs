@@ -4,8 +4,9 @@ use bytemuck::Zeroable as _;
 use relay_common::{
     Env, Frame as _, Options, Seen, SliceFrame,
     agent::whole,
-    event::{self, Event, Offsets, Place, path},
+    event::{Event, path},
     passing,
+    record::{self, Offsets, Place, Record},
     wire::{bootp, eth, ipv4, udp},
 };
 
@@ -65,13 +66,11 @@ fn record(frame: &SliceFrame<'_>, seen: &Seen, path: u8, ifindex: u32, at: BootT
         ifindex,
         outer: tag(eth::HEADER_LEN),
         inner: tag(eth::HEADER_LEN + eth::TAG_LEN),
-        source: frame.read(seen.l3 + ipv4::SOURCE)?,
-        destination: frame.read(seen.l3 + ipv4::DESTINATION)?,
         timestamp: at.nanos(),
     };
-    let mut event = Event::zeroed();
-    event::fill(frame, seen.l3 + HEADERS, &Noted(frame), &place, &mut event)?;
-    Some(event)
+    let mut record = Record::zeroed();
+    record::fill(frame, seen.l3, &Noted(frame), &place, &mut record)?;
+    Some(Event::from(&record))
 }
 
 #[cfg(test)]
@@ -81,6 +80,7 @@ mod tests {
     use relay_common::{
         Sum,
         abi::{Port, PortKey},
+        event,
     };
 
     use super::*;

@@ -127,7 +127,6 @@ pub fn stats(view: &View<'_>) -> ClientStats {
         limit_reached: of(Ignored::Limit),
         events_lost: view.tallies.lost.others,
         discovers_lost: view.tallies.lost.discovers,
-        events_unreadable: view.tallies.unreadable,
         stored: view.tallies.stored,
         store_error: view.tallies.store_error.clone(),
         unpublished: view.tallies.unpublished,

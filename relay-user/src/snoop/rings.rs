@@ -1,22 +1,30 @@
-//! Where the fast path leaves its records: a ring for DISCOVERs and one for everything else.
+//! Where the fast path leaves its records: for each CPU a ring for DISCOVERs and one for everything else.
 
 use std::{
-    iter,
+    io,
     os::fd::{AsFd as _, BorrowedFd},
 };
 
-use aya::maps::{MapData, RingBuf};
-use relay_common::event::{Event, VERSION};
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+use relay_common::event::Event;
 
 use super::ordered::Ordered;
-use crate::{clients::BootTime, fastpath::EventRings};
+use crate::{
+    clients::BootTime,
+    fastpath::{EventRings, records::Kind},
+};
 
-/// Records of anything but DISCOVERs that are taken at a time.
+/// Records of anything but DISCOVERs that are taken at a time, of all CPUs together.
 const BATCH: usize = 4096;
 /// DISCOVERs that are taken at a time: in a flood, the others come first.
 const DISCOVER_BATCH: usize = 1024;
+/// Of one CPU, however many there are.
+const LEAST: usize = 64;
 
-/// The two rings.
+/// The rings of all CPUs.
 pub struct Rings(pub EventRings);
 
 /// How far the rings have been read.
@@ -26,67 +34,88 @@ pub(super) struct Reached {
     pub(super) time: BootTime,
     /// There may be more.
     pub(super) more: bool,
-    /// Records of another version or size.
-    pub(super) unreadable: u64,
+}
+
+/// Waits until one of the descriptors can be read, or the time is over; which of them can.
+pub(super) fn sleep<const N: usize>(descriptors: [BorrowedFd<'_>; N], most: PollTimeout) -> io::Result<[bool; N]> {
+    let mut polled = descriptors.map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN));
+    match poll(&mut polled, most) {
+        Ok(_) | Err(Errno::EINTR) => Ok(polled.map(|descriptor| descriptor.any().unwrap_or(true))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Rings {
+    /// Waits until there are records, or one of `others` can be read. Records are left to gather for some milliseconds; when
+    /// none has come in that time, and in as much again, the next one wakes.
+    pub(super) fn wait(&mut self, others: [BorrowedFd<'_>; 2], gather: u8) -> io::Result<()> {
+        if !self.0.are_asleep() {
+            if sleep(others, gather.into())? != [false; 2] || self.0.have_any() {
+                return Ok(());
+            }
+            self.0.fall_asleep();
+            // A record that was being written has not rung.
+            if sleep(others, gather.into())? != [false; 2] || self.0.have_any() {
+                self.0.wake();
+                return Ok(());
+            }
+        }
+        let [first, second] = others;
+        if let [.., true] = sleep([first, second, self.0.as_fd()], PollTimeout::NONE)? {
+            sleep(others, gather.into())?;
+            self.0.wake();
+        }
+        Ok(())
+    }
+
     /// Takes what is there, up to a bound; the clock was read before, and said `now`.
     pub(super) fn take(&mut self, now: BootTime, into: &mut Ordered) -> Reached {
-        let EventRings { others, discovers } = &mut self.0;
-        take(now, records(others), records(discovers), into)
-    }
-
-    pub(super) fn fds(&self) -> [BorrowedFd<'_>; 2] {
-        [self.0.others.as_fd(), self.0.discovers.as_fd()]
+        let cpus = self.0.cpus().max(1);
+        let most = |batch: usize| (batch / cpus).max(LEAST);
+        let [others, discovers] = [Kind::Others, Kind::Discovers].map(|kind| self.0.waiting(kind));
+        take(now, (others, most(BATCH)), (discovers, most(DISCOVER_BATCH)), into)
     }
 }
 
-/// The records of a ring; `None` is one of another version or size.
-fn records(ring: &mut RingBuf<MapData>) -> impl Iterator<Item = Option<Event>> {
-    iter::from_fn(|| {
-        let record = ring.next()?;
-        Some(bytemuck::try_pod_read_unaligned::<Event>(&record).ok().filter(|event| event.version == VERSION))
-    })
-}
-
-/// DISCOVERs last: what answers one was written after it, so it is never taken before it. What is stamped later than `now`
-/// may have come behind an answer that was written when the others had been read.
+/// DISCOVERs last: what answers one was written after it, so it is never taken before it. What is stamped later than the clock
+/// said may have come behind an answer that was written when the others had been read.
 fn take(
     now: BootTime,
-    others: impl Iterator<Item = Option<Event>>,
-    discovers: impl Iterator<Item = Option<Event>>,
+    (others, most): (impl Iterator<Item = impl Iterator<Item = Event>>, usize),
+    (discovers, most_discovers): (impl Iterator<Item = impl Iterator<Item = Event>>, usize),
     into: &mut Ordered,
 ) -> Reached {
-    let (behind, last, bad) = take_of(others, BATCH, into);
-    let time = if behind { last.min(now) } else { now };
-    let (more, _, worse) = take_of(discovers, DISCOVER_BATCH, into);
-    Reached { time, more: more || behind, unreadable: bad + worse }
+    let (time, behind) = take_of(now, others, most, into);
+    let (_, more) = take_of(now, discovers, most_discovers, into);
+    Reached { time, more: more || behind }
 }
 
-/// Takes `most` of one ring: whether that were not fewer, the time of the last, and how many could not be read.
+/// Takes `most` of each ring: up to when everything in them has been taken, and whether there may be more.
 fn take_of(
-    ring: impl Iterator<Item = Option<Event>>,
+    now: BootTime,
+    rings: impl Iterator<Item = impl Iterator<Item = Event>>,
     most: usize,
     into: &mut Ordered,
-) -> (bool, BootTime, u64) {
-    let (mut count, mut last, mut unreadable) = (0, 0, 0);
-    for record in ring.take(most) {
-        count += 1;
-        match record {
-            Some(event) => {
-                last = event.timestamp;
-                into.push(event);
-            }
-            None => unreadable += 1,
+) -> (BootTime, bool) {
+    let (mut time, mut more) = (now, false);
+    for ring in rings {
+        let (mut count, mut last) = (0, 0);
+        for event in ring.take(most) {
+            count += 1;
+            last = event.timestamp;
+            into.push(event);
+        }
+        if count == most {
+            more = true;
+            time = time.min(BootTime::from_nanos(last));
         }
     }
-    (count == most, BootTime::from_nanos(last), unreadable)
+    (time, more)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, collections::VecDeque};
+    use std::{cell::RefCell, collections::VecDeque, iter};
 
     use bytemuck::Zeroable as _;
 
@@ -96,14 +125,24 @@ mod tests {
         BootTime::from_nanos(nanos)
     }
 
-    fn record(timestamp: u64) -> Option<Event> {
-        Some(Event { timestamp, ..Event::zeroed() })
+    fn record(timestamp: u64) -> Event {
+        Event { timestamp, ..Event::zeroed() }
     }
 
     fn given(ordered: &mut Ordered, reached: Reached) -> Vec<u64> {
         let mut given = Vec::new();
         ordered.up_to(reached.time, |event| given.push(event.timestamp));
         given
+    }
+
+    /// Takes what is in the rings of one CPU.
+    fn take_one(
+        now: u64,
+        others: impl Iterator<Item = Event>,
+        discovers: impl Iterator<Item = Event>,
+        into: &mut Ordered,
+    ) -> Reached {
+        take(at(now), (iter::once(others), BATCH), (iter::once(discovers), DISCOVER_BATCH), into)
     }
 
     #[test]
@@ -119,11 +158,11 @@ mod tests {
             }
             discovers.pop_front()
         });
-        let reached = take(at(10), iter::from_fn(|| others.borrow_mut().pop_front()), growing, &mut ordered);
+        let reached = take_one(10, iter::from_fn(|| others.borrow_mut().pop_front()), growing, &mut ordered);
         assert_eq!(given(&mut ordered, reached), [5]);
         assert!(!ordered.is_empty());
-        let reached =
-            take(at(20), iter::from_fn(|| others.borrow_mut().pop_front()), iter::empty(), &mut ordered);
+        let rest = iter::from_fn(|| others.borrow_mut().pop_front());
+        let reached = take_one(20, rest, iter::empty(), &mut ordered);
         assert_eq!(given(&mut ordered, reached), [11, 12]);
     }
 
@@ -132,20 +171,35 @@ mod tests {
         let last = BATCH as u64 + 1;
         let mut others = (1..=last).map(record);
         let mut ordered = Ordered::default();
-        let reached = take(at(2 * last), &mut others, iter::once(record(last + 1)), &mut ordered);
+        let reached = take_one(2 * last, &mut others, iter::once(record(last + 1)), &mut ordered);
         assert!(reached.more);
         assert_eq!(given(&mut ordered, reached), (1..last).collect::<Vec<_>>());
-        let reached = take(at(2 * last), &mut others, iter::empty(), &mut ordered);
-        assert_eq!(reached, Reached { time: at(2 * last), more: false, unreadable: 0 });
+        let reached = take_one(2 * last, &mut others, iter::empty(), &mut ordered);
+        assert_eq!(reached, Reached { time: at(2 * last), more: false });
         assert_eq!(given(&mut ordered, reached), [last, last + 1]);
     }
 
     #[test]
-    fn answers_do_not_wait_for_a_flood_of_discovers_and_what_cannot_be_read_is_counted() {
+    fn what_one_cpu_has_written_waits_for_what_is_left_of_before_in_the_ring_of_another() {
+        let (mut busy, mut quiet) = ((1..).step_by(10).map(record), [record(15), record(35)].into_iter());
         let mut ordered = Ordered::default();
-        let others = [None, record(900_000), None];
-        let reached = take(at(1_000_000), others.into_iter(), (1..).map(record), &mut ordered);
-        assert_eq!(reached, Reached { time: at(1_000_000), more: true, unreadable: 2 });
+        let mut turn = |now| {
+            let rings = [&mut busy as &mut dyn Iterator<Item = Event>, &mut quiet];
+            take(at(now), (rings.into_iter(), 3), (iter::empty::<iter::Empty<_>>(), 1), &mut ordered)
+        };
+        let first = turn(1000);
+        assert_eq!(first, Reached { time: at(21), more: true });
+        let second = turn(1000);
+        assert_eq!(given(&mut ordered, first), [1, 11, 15, 21]);
+        assert_eq!(given(&mut ordered, second), [31, 35, 41, 51]);
+    }
+
+    #[test]
+    fn answers_do_not_wait_for_a_flood_of_discovers() {
+        let mut ordered = Ordered::default();
+        let reached =
+            take_one(1_000_000, iter::once(record(900_000)), (1..).map(record), &mut ordered);
+        assert_eq!(reached, Reached { time: at(1_000_000), more: true });
         let given = given(&mut ordered, reached);
         assert_eq!((given.len(), given.last()), (DISCOVER_BATCH + 1, Some(&900_000)));
     }

@@ -4,7 +4,7 @@ mod follow;
 
 use std::{
     io,
-    os::fd::{AsFd as _, BorrowedFd},
+    os::fd::AsFd as _,
     path::PathBuf,
     sync::{Arc, mpsc},
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 
 pub use follow::Next;
 use nix::{
-    poll::{PollFd, PollFlags, PollTimeout, poll},
+    poll::PollTimeout,
     sys::{
         time::TimeSpec,
         timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
@@ -24,7 +24,7 @@ use super::{
     Known, Labels, Rings,
     inbox::{Lost, Waker},
     ordered::Ordered,
-    rings::Reached,
+    rings::{Reached, sleep},
     step,
     storage::Storage,
 };
@@ -41,8 +41,8 @@ use crate::{
 /// Deadlines are looked at this often at the most: leases that end one after the other wake nobody for each.
 const COARSE: Duration = Duration::from_millis(100);
 
-/// Records are left to gather for this many milliseconds after the first. The kernel wakes the reader for a record only when
-/// all before it have been taken, and waking costs the packet path an interrupt: several times what relaying does.
+/// Records are left to gather for this many milliseconds. While they come, the rings are looked into that often, and nobody is
+/// woken: it costs the packet path an interrupt, several times what relaying does.
 const GATHER: u8 = 1;
 
 /// Rounds of records before a question or the end: as much as the rings hold, however fast a flood fills them again.
@@ -81,8 +81,6 @@ pub struct View<'a> {
 pub struct Tallies {
     /// Records of the slow path that there was no room for.
     pub lost: Lost,
-    /// Records of another version or size.
-    pub unreadable: u64,
     /// Changes written to the store.
     pub stored: u64,
     /// Why leases are not stored now.
@@ -111,14 +109,6 @@ pub(super) struct Worker {
     queries: Option<Sender>,
     ordered: Ordered,
     actions: Vec<Action>,
-    unreadable: u64,
-}
-
-fn sleep(descriptors: &mut [PollFd<'_>], most: PollTimeout) -> io::Result<()> {
-    match poll(descriptors, most) {
-        Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 impl Worker {
@@ -151,7 +141,6 @@ impl Worker {
             queries,
             ordered: Ordered::default(),
             actions: Vec::new(),
-            unreadable: 0,
         })
     }
 
@@ -198,17 +187,11 @@ impl Worker {
             }
             None => self.timer.unset()?,
         }
-        let mut descriptors: Vec<BorrowedFd<'_>> = vec![self.waker.as_fd(), self.timer.as_fd()];
-        descriptors.extend(self.rings.iter().flat_map(|rings| rings.fds()));
-        let mut polled: Vec<PollFd<'_>> =
-            descriptors.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        sleep(&mut polled, PollTimeout::NONE)?;
-        let (others, rings) = polled.split_at_mut(2);
-        let ready = |descriptor: &PollFd<'_>| descriptor.any().unwrap_or(true);
-        if rings.iter().any(ready) && !others.iter().any(ready) {
-            sleep(others, PollTimeout::from(GATHER))?;
+        let others = [self.waker.as_fd(), self.timer.as_fd()];
+        match &mut self.rings {
+            Some(rings) => rings.wait(others, GATHER),
+            None => sleep(others, PollTimeout::NONE).map(|_| ()),
         }
-        Ok(())
     }
 
     /// Carries out what the daemon has asked for; false is the end, before which all records are taken.
@@ -258,7 +241,6 @@ impl Worker {
             recovery: &self.recovery,
             tallies: Tallies {
                 lost: self.state.events.lost(),
-                unreadable: self.unreadable,
                 stored,
                 store_error: trouble.map(str::to_owned),
                 unpublished: self.leases.refused(),
@@ -288,9 +270,8 @@ impl Worker {
         self.state.events.take(&mut ordered);
         let reached = match &mut self.rings {
             Some(rings) => rings.take(now, &mut ordered),
-            None => Reached { time: now, more: false, unreadable: 0 },
+            None => Reached { time: now, more: false },
         };
-        self.unreadable += reached.unreadable;
         ordered.up_to(reached.time, |event| {
             self.watch.observe(&event, now);
             // What changes nothing has been counted by the table.

@@ -182,7 +182,6 @@ pub(crate) fn stats() -> Stats {
             limit_reached: 0,
             events_lost: 3,
             discovers_lost: 70,
-            events_unreadable: 0,
             stored: 30,
             store_error: Some("the disk is full".into()),
             unpublished: 4,

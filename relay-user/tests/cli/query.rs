@@ -95,7 +95,7 @@ Requests left to the daemon because a server has no resolved next hop: 5, lost: 
 Slow path: 1 send errors, 2 frames lost before reading
 
 Clients: 12 of at most 262144, 10 bound; 0 times there was no room for one
-Messages looked at: 400, lost 3 and 70 DISCOVERs, unreadable 0; 30 changes stored
+Messages looked at: 400, lost 3 and 70 DISCOVERs; 30 changes stored
 Messages that changed nothing: duplicate 5, not_a_server 2
 2 of them came from where they cannot come from: forged, or a loop
 4 leases did not get into the map \"leases\": affinity may not know them

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use bytemuck::Zeroable as _;
-use relay_common::event::{Event, VERSION, flag, path};
+use relay_common::event::{Event, flag, path};
 use relay_user::clients::BootTime;
 
 pub(crate) const DISCOVER: u8 = 1;
@@ -31,7 +31,6 @@ fn message(op: u8, message: u8, client: u8, xid: u32) -> Event {
     let mut chaddr = [0; 16];
     chaddr[..6].copy_from_slice(&[2, 0, 0, 0, 0, client]);
     Event {
-        version: VERSION,
         op,
         message,
         path: path::FAST,

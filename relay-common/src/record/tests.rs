@@ -4,6 +4,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::SliceFrame;
+use crate::event::path;
 
 struct Found<'a>(&'a [(u8, usize)]);
 
@@ -18,9 +19,10 @@ impl Offsets for Found<'_> {
     }
 }
 
-/// Fills a record from a message at offset 42 whose options are `options`, codes and lengths included.
+/// What a record says of a message at offset 42 whose options are `options`, codes and lengths included.
 fn filled(options: &[&[u8]], place: Place) -> Event {
-    let mut frame: Vec<u8> = (0..42u8).chain([2, 1, 6, 3, 0xde, 0xad, 0xbe, 0xef, 0, 7, 0x80, 0]).collect();
+    let mut frame: Vec<u8> = (0..26).chain([10, 1, 0, 1, 10, 1, 0, 2]).chain(34..42).collect();
+    frame.extend([2, 1, 6, 3, 0xde, 0xad, 0xbe, 0xef, 0, 7, 0x80, 0]);
     frame.extend([10, 0, 0, 1, 10, 0, 0, 2, 10, 0, 0, 3, 10, 0, 0, 4]);
     frame.extend([2, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     frame.resize(42 + bootp::OPTIONS, 0);
@@ -30,9 +32,10 @@ fn filled(options: &[&[u8]], place: Place) -> Event {
         frame.extend_from_slice(option);
     }
     let end = frame.len();
-    let mut event = Event { version: 0xff, client_id: [0xff; 32], ..Event::zeroed() };
-    fill(&SliceFrame::new(&mut frame, 0, end), 42, &Found(&found), &place, &mut event).unwrap();
-    event
+    // Nothing may be left of what was in the memory before.
+    let mut record: Record = bytemuck::cast([0xff_u8; size_of::<Record>()]);
+    fill(&SliceFrame::new(&mut frame, 0, end), 14, &Found(&found), &place, &mut record).unwrap();
+    Event::from(&record)
 }
 
 #[test]
@@ -46,8 +49,6 @@ fn every_field_of_a_record_is_where_the_message_has_it() {
         ifindex: 9,
         outer: 10,
         inner: 20,
-        source: [10, 1, 0, 1],
-        destination: [10, 1, 0, 2],
         timestamp: 1 << 40,
     };
     let event = filled(
@@ -70,7 +71,6 @@ fn every_field_of_a_record_is_where_the_message_has_it() {
     assert_eq!(
         event,
         Event {
-            version: VERSION,
             message: 5,
             op: 2,
             path: path::PASSING,
@@ -98,7 +98,7 @@ fn every_field_of_a_record_is_where_the_message_has_it() {
             t2: 1575,
             chaddr,
             client_id,
-            client_id_hash: 61_000,
+            client_id_hash: agent::whole(&[1, 2, 0, 0, 0, 0, 9]) as u32,
             agent_hash: 82_000,
         }
     );
@@ -115,6 +115,11 @@ fn a_client_identifier_of_any_length_is_cut_masked_and_never_read_past_the_frame
             let expected: [u8; 32] =
                 core::array::from_fn(|i| if i < usize::from(len) { i as u8 + 1 } else { 0 });
             assert_eq!((event.client_id_len, event.client_id), (len, expected), "{len} and {behind}");
+            let hash = match option.get(2..2 + usize::from(len)).filter(|id| id.len() <= CLIENT_ID_LEN) {
+                Some(id) => agent::whole(id) as u32,
+                None => 61_000,
+            };
+            assert_eq!(event.client_id_hash, hash, "{len} and {behind}");
         }
     }
 }
@@ -134,9 +139,7 @@ fn absent_options_and_options_of_a_wrong_length_leave_zeros_and_no_lease() {
 #[test]
 fn a_message_that_is_not_all_in_the_frame_makes_no_record() {
     let mut frame = [0; 60];
-    let mut event = Event::zeroed();
-    assert_eq!(
-        fill(&SliceFrame::new(&mut frame, 0, 60), 42, &Found(&[]), &Place::default(), &mut event),
-        None
-    );
+    let mut record = Record::zeroed();
+    let filled = fill(&SliceFrame::new(&mut frame, 0, 60), 14, &Found(&[]), &Place::default(), &mut record);
+    assert_eq!(filled, None);
 }
