@@ -7,6 +7,7 @@
 
 use crate::abi::{Holder, HolderKey, Interface, flag};
 use crate::packet::Packet;
+use crate::view::View as _;
 use crate::wire::bootp::{self, message, option};
 use crate::wire::{eth, ipv4};
 use crate::{Env, Frame};
@@ -36,8 +37,8 @@ pub(crate) fn servers<F: Frame, E: Env>(
 /// `xid` of the offer when it answers one.
 #[inline(always)]
 fn asked_for<F: Frame>(frame: &F, packet: &Packet, secs: u16) -> Option<([u8; 4], Option<[u8; 4]>)> {
-    let at = frame.offset(packet.message());
-    let ciaddr = frame.read::<4>(at + bootp::CIADDR)?;
+    let fixed = packet.fixed(frame)?;
+    let ciaddr = fixed.octets::<4>(bootp::CIADDR);
     if ciaddr != ipv4::UNSPECIFIED {
         // Renewing is by unicast, rebinding by broadcast.
         let first = packet.destination != ipv4::BROADCAST && secs == 0;
@@ -46,7 +47,7 @@ fn asked_for<F: Frame>(frame: &F, packet: &Packet, secs: u16) -> Option<([u8; 4]
     // Selecting names a server, rebooting does not.
     frame.noted_option(option::SERVER_ID)?;
     match frame.read::<6>(frame.noted_option(option::REQUESTED)?)? {
-        [_, 4, a, b, c, d] => Some(([a, b, c, d], Some(frame.read(at + bootp::XID)?))),
+        [_, 4, a, b, c, d] => Some(([a, b, c, d], Some(fixed.octets(bootp::XID)))),
         _ => None,
     }
 }
@@ -91,14 +92,8 @@ pub(crate) fn learn<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet, inter
     if interface.flags & flag::AFFINITY == 0 || (kind != message::OFFER && kind != message::ACK) {
         return;
     }
-    let at = frame.offset(packet.message());
-    // In one read: of two the compiler makes one check too few for the verifier.
-    let Some([x0, x1, x2, x3, .., y0, y1, y2, y3]) =
-        frame.read::<{ bootp::YIADDR + 4 - bootp::XID }>(at + bootp::XID)
-    else {
-        return;
-    };
-    let (xid, yiaddr) = ([x0, x1, x2, x3], [y0, y1, y2, y3]);
+    let Some(fixed) = packet.fixed(frame) else { return };
+    let (xid, yiaddr) = (fixed.octets(bootp::XID), fixed.octets::<4>(bootp::YIADDR));
     if yiaddr == ipv4::UNSPECIFIED {
         return;
     }
@@ -109,8 +104,7 @@ pub(crate) fn learn<F: Frame, E: Env>(frame: &F, env: &E, packet: &Packet, inter
 /// `None` for clients without an Ethernet address.
 #[inline(always)]
 fn key<F: Frame>(frame: &F, packet: &Packet, interface: u32, address: [u8; 4]) -> Option<HolderKey> {
-    let at = frame.offset(packet.message());
-    let [_, hlen] = frame.read::<2>(at + bootp::HTYPE)?;
-    let chaddr = frame.read::<{ eth::ADDRESS_LEN }>(at + bootp::CHADDR)?;
+    let fixed = packet.fixed(frame)?;
+    let (hlen, chaddr) = (fixed.octet(bootp::HLEN), fixed.octets(bootp::CHADDR));
     (hlen as usize == eth::ADDRESS_LEN).then_some(HolderKey { interface, address, chaddr, zero: 0 })
 }

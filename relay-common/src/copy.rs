@@ -5,6 +5,7 @@
 //! egress program gives each copy of a token to the next server that has not had one.
 
 use crate::abi::Server;
+use crate::view::View as _;
 use crate::wire::{eth, ipv4, udp};
 use crate::{Frame, Sum};
 
@@ -57,13 +58,14 @@ pub fn address_copy<F: Frame>(frame: &mut F, server: &Server) -> Option<()> {
     const UDP_CHECKSUM: usize = IP + ipv4::HEADER_LEN + udp::CHECKSUM;
     let [n0, n1, n2, n3, n4, n5] = server.next_mac;
     let [p0, p1, p2, p3, p4, p5] = server.port_mac;
-    frame.write(eth::DESTINATION, [n0, n1, n2, n3, n4, n5, p0, p1, p2, p3, p4, p5])?;
-    let header = frame.read::<2>(IP + ipv4::CHECKSUM)?;
-    frame.write(IP + ipv4::CHECKSUM, with_destination(header, server).checksum())?;
-    frame.write(IP + ipv4::DESTINATION, server.address)?;
-    let datagram = frame.read::<2>(UDP_CHECKSUM)?;
+    let view = frame.view_mut::<{ UDP_CHECKSUM + 2 }>(0)?;
+    view.put(eth::DESTINATION, [n0, n1, n2, n3, n4, n5, p0, p1, p2, p3, p4, p5]);
+    let header = with_destination(view.octets(IP + ipv4::CHECKSUM), server).checksum();
+    view.put(IP + ipv4::CHECKSUM, header);
+    view.put(IP + ipv4::DESTINATION, server.address);
+    let datagram = view.octets(UDP_CHECKSUM);
     if datagram != [0, 0] {
-        frame.write(UDP_CHECKSUM, with_destination(datagram, server).udp_checksum())?;
+        view.put(UDP_CHECKSUM, with_destination(datagram, server).udp_checksum());
     }
     Some(())
 }

@@ -11,7 +11,7 @@
 //! `chaddr` can only be sent to when it is an Ethernet unicast address (`htype` 1, `hlen` 6): else the reply is
 //! broadcast. There is no ARP: the client does not answer for an address it does not have yet.
 
-use crate::Frame;
+use crate::view::View;
 use crate::wire::{bootp, eth, ipv4};
 
 /// Link and network destination of a reply.
@@ -27,23 +27,23 @@ impl Delivery {
 
     /// Reads the message at `at`, whose DHCP type is `message`.
     #[inline(always)]
-    pub(crate) fn of<F: Frame>(frame: &F, at: usize, message: u8) -> Option<Self> {
-        let [htype, hlen] = frame.read::<2>(at + bootp::HTYPE)?;
-        let flags = frame.u16(at + bootp::FLAGS)?;
-        let ciaddr = frame.read::<4>(at + bootp::CIADDR)?;
-        let yiaddr = frame.read::<4>(at + bootp::YIADDR)?;
-        let mac = eth::number(frame.read::<6>(at + bootp::CHADDR)?);
+    pub(crate) fn of<V: View>(view: &V, at: usize, message: u8) -> Self {
+        let [htype, hlen] = view.octets::<2>(at + bootp::HTYPE);
+        let flags = view.u16(at + bootp::FLAGS);
+        let ciaddr = view.octets::<4>(at + bootp::CIADDR);
+        let yiaddr = view.octets::<4>(at + bootp::YIADDR);
+        let mac = eth::number(view.octets::<6>(at + bootp::CHADDR));
         let group = mac & eth::number([1, 0, 0, 0, 0, 0]) != 0;
         let reachable = htype == bootp::ETHERNET && hlen as usize == eth::ADDRESS_LEN && !group && mac != 0;
         if message == bootp::message::NAK || !reachable {
-            return Some(Self::BROADCAST);
+            return Self::BROADCAST;
         }
         if ciaddr != ipv4::UNSPECIFIED {
-            return Some(Self { mac, address: ciaddr });
+            return Self { mac, address: ciaddr };
         }
         if flags & bootp::BROADCAST_FLAG != 0 || yiaddr == ipv4::UNSPECIFIED {
-            return Some(Self::BROADCAST);
+            return Self::BROADCAST;
         }
-        Some(Self { mac, address: yiaddr })
+        Self { mac, address: yiaddr }
     }
 }

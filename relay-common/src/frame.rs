@@ -1,7 +1,7 @@
 //! Bytes of one frame, reached in a way that both a BPF program and ordinary code can compile.
 //!
-//! Everything goes by value: a reference into a packet would have to survive `bpf_xdp_adjust_tail`, which moves
-//! the ground under it, and would cost stack that a BPF program does not have.
+//! Single fields go by value. What is borrowed of a packet ([`Frame::view`]) ends before anything moves the ground under it:
+//! `bpf_xdp_adjust_tail` takes the frame to be changed.
 
 use crate::abi::{Agent, Cut};
 use crate::options::Options;
@@ -29,6 +29,10 @@ pub trait Frame: Sized {
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
     /// Overwrites `N` octets at `offset`, if all of them are in the frame.
     fn write<const N: usize>(&mut self, offset: usize, octets: [u8; N]) -> Option<()>;
+    /// The `N` octets at `offset` where they lie, if all of them are in the frame.
+    fn view<const N: usize>(&self, offset: usize) -> Option<&[u8; N]>;
+    /// The same to be written.
+    fn view_mut<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]>;
     /// The `N` words of eight octets at `offset`, as they stand in memory, if all of them are in the frame.
     fn words<const N: usize>(&self, offset: usize) -> Option<[u64; N]>;
     /// Overwrites `N` words of eight octets at `offset`, if all of them are in the frame.
@@ -178,6 +182,14 @@ impl Frame for SliceFrame<'_> {
     fn write<const N: usize>(&mut self, offset: usize, octets: [u8; N]) -> Option<()> {
         *self.buffer[self.start..self.end].get_mut(offset..)?.first_chunk_mut()? = octets;
         Some(())
+    }
+
+    fn view<const N: usize>(&self, offset: usize) -> Option<&[u8; N]> {
+        self.octets().get(offset..)?.first_chunk()
+    }
+
+    fn view_mut<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]> {
+        self.buffer[self.start..self.end].get_mut(offset..)?.first_chunk_mut()
     }
 
     fn words<const N: usize>(&self, offset: usize) -> Option<[u64; N]> {

@@ -23,7 +23,7 @@ pub(crate) fn resized<F: Frame>(frame: &mut F) -> Option<()> {
         len,
         sum,
     };
-    datagram.write(frame, eth::HEADER_LEN)
+    frame.write(eth::HEADER_LEN, datagram.headers())
 }
 
 /// A datagram from the relay, port 67.
@@ -40,9 +40,9 @@ pub(crate) struct Datagram {
 }
 
 impl Datagram {
-    /// Writes both headers at `l3`.
+    /// Both headers.
     #[inline(always)]
-    pub(crate) fn write<F: Frame>(&self, frame: &mut F, l3: usize) -> Option<()> {
+    pub(crate) fn headers(&self) -> [u8; HEADERS] {
         let length = (self.len + udp::HEADER_LEN) as u16;
         let total = length + ipv4::HEADER_LEN as u16;
         let [s0, s1, s2, s3] = self.source;
@@ -67,7 +67,7 @@ impl Datagram {
                 .udp_checksum(),
             None => [0, 0],
         };
-        let headers: [u8; HEADERS] = [
+        [
             ipv4::VERSION_IHL,
             self.tos,
             t0,
@@ -96,7 +96,6 @@ impl Datagram {
             l1,
             u0,
             u1,
-        ];
-        frame.write(l3, headers)
+        ]
     }
 }

@@ -12,12 +12,12 @@ use crate::{Env, Frame, Verdict, reply, request};
 /// untouched.
 #[inline(always)]
 pub fn ingress<F: Frame, E: Env>(frame: &mut F, env: &E, ifindex: u32) -> Verdict {
-    let packet = match Packet::find(frame, env, ifindex) {
-        Ok(packet) => packet,
+    let (packet, interface) = match Packet::find(frame, env, ifindex) {
+        Ok(found) => found,
         Err(reason) => return Verdict::Not { interface: frame.blamed(), reason },
     };
     let result = if packet.op == bootp::BOOTREQUEST {
-        request::relay(frame, env, &packet)
+        request::relay(frame, env, &packet, interface)
     } else {
         reply::relay(frame, env, &packet)
     };

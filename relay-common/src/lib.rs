@@ -9,6 +9,7 @@
 //! | module | concept |
 //! | --- | --- |
 //! | `frame` | bytes that can be read, written, grown and shrunk |
+//! | `view` | many of its fields at once |
 //! | `wire` | offsets and constants of Ethernet, IPv4, UDP and BOOTP |
 //! | `packet` | from a frame to a DHCP message that is ours, with its checksums verified |
 //! | `options` | the bounded walk over DHCP options |
@@ -56,6 +57,7 @@ mod request;
 pub mod shift;
 pub mod smart;
 mod verdict;
+mod view;
 pub mod wire;
 
 pub use checksum::Sum;

@@ -3,8 +3,9 @@
 //! Nothing is written here. The order of the checks is the order of the answers a user would expect: first whether
 //! the frame concerns the relay at all (if not it passes, however broken it is), then whether it is sound.
 
-use crate::abi::{AddressKey, ClientKey, Port, PortKey, flag};
+use crate::abi::{AddressKey, ClientKey, Interface, Port, PortKey, flag};
 use crate::options::Options;
+use crate::view::View as _;
 use crate::wire::{bootp, eth, ipv4, udp};
 use crate::{Env, Frame, Reason, Sum};
 
@@ -95,6 +96,12 @@ impl Packet {
         self.message() + self.len
     }
 
+    /// Its fixed part.
+    #[inline(always)]
+    pub(crate) fn fixed<'f, F: Frame>(&self, frame: &'f F) -> Option<&'f [u8; bootp::FIXED_LEN]> {
+        frame.view(frame.offset(self.message()))
+    }
+
     /// What an event says of it; `interface` is the client-facing one.
     #[inline(always)]
     pub(crate) fn seen(&self, interface: u32) -> Seen {
@@ -110,9 +117,8 @@ impl Packet {
     /// What the client is remembered under in a realm.
     #[inline(always)]
     pub(crate) fn client<F: Frame>(&self, frame: &F, realm: u32) -> Option<ClientKey> {
-        let at = frame.offset(self.message());
-        let xid = frame.read(at + bootp::XID)?;
-        Some(ClientKey::new(realm, xid, frame.read(at + bootp::CHADDR)?))
+        let fixed = self.fixed(frame)?;
+        Some(ClientKey::new(realm, fixed.octets(bootp::XID), fixed.octets(bootp::CHADDR)))
     }
 
     /// Whether `split` is at an odd offset of the message.
@@ -127,10 +133,14 @@ impl Packet {
         whole(frame, self.split, self.end(), self.parity(), self.before, self.behind)
     }
 
-    /// Finds and verifies the message of a frame that came in on device `ifindex`. A refusal is the
-    /// interface's that the frame is told of by then.
+    /// Finds and verifies the message of a frame that came in on device `ifindex`, and the client-facing interface that is there.
+    /// A refusal is the interface's that the frame is told of by then.
     #[inline(always)]
-    pub(crate) fn find<F: Frame, E: Env>(frame: &mut F, env: &E, ifindex: u32) -> Result<Self, Reason> {
+    pub(crate) fn find<'e, F: Frame, E: Env>(
+        frame: &mut F,
+        env: &'e E,
+        ifindex: u32,
+    ) -> Result<(Self, Option<&'e Interface>), Reason> {
         let mut key = PortKey { ifindex, outer: 0, inner: 0 };
         // From here on the verifier does not tell one number of tags from another.
         let l3 = frame.offset(untag(frame, &mut key).ok_or(Reason::NotIpv4)?);
@@ -153,7 +163,7 @@ impl Packet {
             return Err(Reason::NoInterface);
         }
         frame.blame(port.interface);
-        Self::verify(frame, l3, &header, port, addressed, replaces)
+        Ok((Self::verify(frame, l3, &header, port, addressed, replaces)?, interface))
     }
 
     #[inline(always)]
@@ -199,7 +209,7 @@ impl Packet {
             Ok(options) => options,
             Err(_) => Options::none(frame, end),
         };
-        let op = frame.u8(message + bootp::OP).ok_or(Reason::Truncated)?;
+        let op = frame.u8(frame.offset(message) + bootp::OP).ok_or(Reason::Truncated)?;
         let at_agent = options.agents != 0 && (op == bootp::BOOTREPLY || replaces);
         let split = frame.offset(if at_agent { options.agent } else { options.end });
         let before = frame.sum(message, split - message).ok_or(Reason::UdpLength)?;
@@ -209,15 +219,16 @@ impl Packet {
             Sum::new()
         };
         let sum = whole(frame, split, end, split - message, before, behind).ok_or(Reason::UdpLength)?;
-        let ports = frame.read::<4>(datagram).ok_or(Reason::UdpLength)?;
-        let field = frame.read::<2>(datagram + udp::CHECKSUM).ok_or(Reason::UdpLength)?;
+        let view = frame.view::<{ udp::HEADER_LEN + bootp::FIXED_LEN }>(datagram).ok_or(Reason::UdpLength)?;
+        let ports = view.octets::<4>(0);
+        let field = view.octets::<2>(udp::CHECKSUM);
         let pseudo = pseudo_header(header.source, header.destination, length);
         let whole = pseudo.quad(ports).word(length).plus(sum).pair(field);
         // A sender that leaves the checksum to its network card stores the sum of the pseudo-header alone.
         if field != [0, 0] && !whole.is_right() && field != pseudo.partial() {
             return Err(Reason::UdpChecksum);
         }
-        let hlen = frame.u8(message + bootp::HLEN).ok_or(Reason::Truncated)?;
+        let hlen = view.octet(udp::HEADER_LEN + bootp::HLEN);
         if op != bootp::BOOTREQUEST && op != bootp::BOOTREPLY {
             return Err(Reason::BadOp);
         }
@@ -289,9 +300,8 @@ impl Header {
     #[inline(always)]
     fn read<F: Frame>(frame: &F, l3: usize) -> Result<Self, Reason> {
         // Five words, of which octets are taken: an octet that is read by itself is carried by itself.
-        let octets = frame.read::<{ ipv4::HEADER_LEN }>(l3).ok_or(Reason::NotIpv4)?;
-        let (words, _) = octets.as_chunks::<4>();
-        let &[first, second, third, source, destination] = words.first_chunk().ok_or(Reason::NotIpv4)?;
+        let octets = frame.view::<{ ipv4::HEADER_LEN }>(l3).ok_or(Reason::NotIpv4)?;
+        let [first, second, third, source, destination] = [0, 4, 8, 12, 16].map(|at| octets.octets::<4>(at));
         let [length, fragment, ends] = [first, second, third].map(u32::from_be_bytes);
         let len = (length >> 24 & 0x0f) as usize * 4;
         if length >> 28 != 4 || len < ipv4::HEADER_LEN {

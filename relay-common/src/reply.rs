@@ -8,6 +8,7 @@ use crate::delivery::Delivery;
 use crate::headers::Datagram;
 use crate::packet::{HEADERS, Packet};
 use crate::removal::Removal;
+use crate::view::View as _;
 use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, udp};
 use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload, smart};
@@ -190,8 +191,8 @@ fn address<F: Frame>(
     l3: usize,
     sum: Sum,
 ) -> Option<()> {
-    let delivery = Delivery::of(frame, frame.offset(l3 + HEADERS), message)?;
-    write_link(frame, interface, delivery.mac)?;
+    let view = frame.view_mut::<{ HEADERS + bootp::CHADDR + eth::ADDRESS_LEN }>(frame.offset(l3))?;
+    let delivery = Delivery::of(view, HEADERS, message);
     let datagram = Datagram {
         source: interface.address,
         destination: delivery.address,
@@ -200,7 +201,8 @@ fn address<F: Frame>(
         len,
         sum: Some(sum),
     };
-    datagram.write(frame, frame.offset(l3))
+    view.put(0, datagram.headers());
+    write_link(frame, interface, delivery.mac)
 }
 
 /// The Ethernet header toward a client, with the tags of its VLANs.

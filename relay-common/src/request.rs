@@ -7,6 +7,7 @@ use crate::abi::{AttemptKey, Interface, flag};
 use crate::headers::Datagram;
 use crate::packet::{HEADERS, Packet};
 use crate::verdict::remark;
+use crate::view::View as _;
 use crate::wire::bootp::option;
 use crate::wire::{bootp, eth, ipv4, udp};
 use crate::{Env, Frame, Reason, Sum, Verdict, affinity, overload, smart};
@@ -22,13 +23,18 @@ const INSERT: usize = 1;
 const REPLACE: usize = 2;
 
 #[inline(always)]
-pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -> Result<Verdict, Reason> {
+pub(crate) fn relay<F: Frame, E: Env>(
+    frame: &mut F,
+    env: &E,
+    packet: &Packet,
+    interface: Option<&Interface>,
+) -> Result<Verdict, Reason> {
     let index = packet.port.interface;
-    let interface = env.interface(index).filter(|_| index != 0).ok_or(Reason::NoInterface)?;
-    let at = frame.offset(packet.message());
-    let [hlen, hops] = frame.read::<2>(at + bootp::HLEN).ok_or(Reason::Truncated)?;
-    let giaddr = frame.read::<4>(at + bootp::GIADDR).ok_or(Reason::Truncated)?;
-    let secs = frame.read::<2>(at + bootp::SECS).ok_or(Reason::Truncated)?;
+    let interface = interface.filter(|_| index != 0).ok_or(Reason::NoInterface)?;
+    let fixed = packet.fixed(frame).ok_or(Reason::Truncated)?;
+    let [hlen, hops] = fixed.octets::<2>(bootp::HLEN);
+    let giaddr = fixed.octets::<4>(bootp::GIADDR);
+    let secs = fixed.octets::<2>(bootp::SECS);
     if hops >= interface.max_hops {
         return Err(Reason::HopLimit);
     }
@@ -59,9 +65,13 @@ pub(crate) fn relay<F: Frame, E: Env>(frame: &mut F, env: &E, packet: &Packet) -
     }
     // Plain BOOTP stays with the first address.
     let smart = direct && interface.tries != 0 && packet.options.message != bootp::message::BOOTP;
-    let record = if smart { smart::of_request(frame, env, packet).ok_or(Reason::Truncated)? } else { index };
-    let record = frame.opaque(record as usize) as u32;
-    let chosen = env.interface(record).ok_or(Reason::NoInterface)?;
+    let (record, chosen) = if smart {
+        let record = smart::of_request(frame, env, packet).ok_or(Reason::Truncated)?;
+        let record = frame.opaque(record as usize) as u32;
+        (record, env.interface(record).ok_or(Reason::NoInterface)?)
+    } else {
+        (index, interface)
+    };
     // Without option 82 nothing else tells whose the reply is.
     if direct && interface.realm != 0 {
         env.heard(packet.client(frame, interface.realm).ok_or(Reason::Truncated)?, record);
@@ -170,8 +180,10 @@ fn finish<F: Frame>(
     if tags != 0 {
         frame.shrink_head(tags)?;
     }
-    frame.write(eth::ETHERTYPE, eth::IPV4.to_be_bytes())?;
-    frame.write(MESSAGE + bootp::HLEN, hlen_hops)?;
-    frame.write(MESSAGE + bootp::GIADDR, giaddr)?;
-    datagram.write(frame, eth::HEADER_LEN)
+    let view = frame.view_mut::<{ MESSAGE + bootp::GIADDR + 4 }>(0)?;
+    view.put(eth::ETHERTYPE, eth::IPV4.to_be_bytes());
+    view.put(MESSAGE + bootp::HLEN, hlen_hops);
+    view.put(MESSAGE + bootp::GIADDR, giaddr);
+    view.put(eth::HEADER_LEN, datagram.headers());
+    Some(())
 }

@@ -148,6 +148,20 @@ impl Frame for XdpFrame {
     }
 
     #[inline(always)]
+    fn view<const N: usize>(&self, offset: usize) -> Option<&[u8; N]> {
+        let address = self.at(offset, N)?;
+        // SAFETY: as for `read`; only this program writes the packet, by way of a frame that is borrowed then.
+        Some(unsafe { &*(hidden(address) as *const [u8; N]) })
+    }
+
+    #[inline(always)]
+    fn view_mut<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]> {
+        let address = self.at(offset, N)?;
+        // SAFETY: as above.
+        Some(unsafe { &mut *(hidden(address) as *mut [u8; N]) })
+    }
+
+    #[inline(always)]
     fn words<const N: usize>(&self, offset: usize) -> Option<[u64; N]> {
         let first = self.at(offset, 8 * N)? as *const u64;
         // One by one: a copy of more than a word is made octet by octet.

@@ -5,6 +5,7 @@ use crate::abi::{Address, AddressKey, AgentKey, AgentOwner, Interface, flag};
 use crate::agent::identity;
 use crate::packet::Packet;
 use crate::smart::MAX_ADDRESSES;
+use crate::view::View as _;
 use crate::wire::bootp::{self, agent, message, option};
 use crate::{Env, Frame, Reason};
 
@@ -53,7 +54,7 @@ pub(super) fn recognise<F: Frame, E: Env>(
     if env.address(sender).is_none_or(|found| found.server == 0) {
         return Err(Reason::UnknownServer);
     }
-    let giaddr = frame.read::<4>(frame.offset(packet.message()) + bootp::GIADDR).ok_or(Reason::Truncated)?;
+    let giaddr = packet.fixed(frame).ok_or(Reason::Truncated)?.octets::<4>(bootp::GIADDR);
     if giaddr != packet.destination || packet.addressed == 0 {
         return Err(Reason::WrongGiaddr);
     }
