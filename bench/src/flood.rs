@@ -4,13 +4,15 @@
 //! on one CPU; the other one is the clients', the server's and the daemon's. A client that has to repeat a message has lost
 //! one.
 
+pub(crate) mod wire;
+
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use relay_tests::{
     lab::{
         Namespace,
@@ -26,7 +28,7 @@ use crate::{
     ours::Ours,
     rig::{CLIENT_PORT, RELAY, Rig, pin},
     storm::serve,
-    tools::{BATCH, Tools},
+    tools::Tools,
 };
 
 /// The port of the clients that come up.
@@ -37,8 +39,6 @@ const RATE: f64 = 200.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Frames a second that are offered.
 const FLOOD: f64 = 1e6;
-/// Frames of one call.
-const SLICE: u32 = 8192;
 
 /// # Errors
 /// The laboratory, the server or the relay does not come up.
@@ -120,33 +120,18 @@ fn measure(damage: Option<Damage>) -> Result<(f64, f64, Bound)> {
     let device = rig.client.ifindex("eth0")?;
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
-        let flood = scope.spawn(|| rig.client.enter(|| flood(&tools, &frame, device, &ended))?);
+        let flood = scope.spawn(|| {
+            let goes_on = |_| !ended.load(Ordering::Relaxed);
+            rig.client.enter(|| wire::offer(&tools, ("generate", &frame, device), (0, FLOOD), goes_on))?
+        });
         let bound = others(&quiet, &crowd);
         ended.store(true, Ordering::Relaxed);
-        let (sent, rate) = flood.join().map_err(|_| anyhow::anyhow!("the flood panicked"))??;
-        Ok((rate, relay.refused()? as f64 / sent as f64, bound?))
+        let sent = flood.join().map_err(|_| anyhow::anyhow!("the flood panicked"))??;
+        Ok((sent.rate(), relay.refused()? as f64 / sent.frames as f64, bound?))
     })
 }
 
 fn others(quiet: &Namespace, crowd: &Crowd) -> Result<Bound> {
     pin(1)?;
     crowd.ask(quiet, "eth0")
-}
-
-/// Sends until told to end; frames, and frames a second.
-fn flood(tools: &Tools, frame: &[u8], device: u32, ended: &AtomicBool) -> Result<(u64, f64)> {
-    pin(0)?;
-    let began = Instant::now();
-    let mut sent = 0u64;
-    while !ended.load(Ordering::Relaxed) {
-        if sent as f64 > FLOOD * began.elapsed().as_secs_f64() {
-            std::hint::spin_loop();
-            continue;
-        }
-        tools.live_run("generate", frame, device, SLICE, BATCH)?;
-        sent += u64::from(SLICE);
-    }
-    let elapsed = began.elapsed();
-    ensure!(sent != 0, "nothing was sent");
-    Ok((sent, sent as f64 / elapsed.as_secs_f64()))
 }

@@ -52,7 +52,7 @@ pub(crate) fn run() -> Result<String> {
          network card changes: its driver's receive path and descriptor ring instead of the test's feeding (not in the \
          figures); `ndo_xdp_xmit` of the driver and its doorbell instead of veth's ring and the receiving half of veth (which \
          is in the figures and falls away); page recycling of the driver's pool; frames of many queues on many cores (the \
-         maps written per packet are per CPU or LRU, the two rings of records are shared by all)."
+         maps written per packet are per CPU or LRU, as are the rings of records)."
     )?;
     Ok(text)
 }

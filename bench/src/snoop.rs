@@ -33,7 +33,7 @@ use lives::Lives;
 use thread::Clients;
 
 const CLIENTS: u32 = 200_000;
-/// Clients whose messages the rings hold: four of each in `EVENTS`, one in `DISCOVERS`.
+/// Clients whose messages the rings of one CPU hold: one DISCOVER, and four others of each.
 const CHUNK: u32 = 4_000;
 
 /// # Errors

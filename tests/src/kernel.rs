@@ -180,7 +180,8 @@ pub struct Run {
 pub struct Kernel {
     object: Object,
     punted: RingBuf<MapData>,
-    rings: EventRings,
+    /// What it tells the client table.
+    pub rings: EventRings,
     counters: Vec<Counters>,
     /// What the program remembers.
     pub memory: Memory,
@@ -216,11 +217,7 @@ impl Kernel {
             frame.len()
         );
         let mut output = vec![0; 4096];
-        // struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
-        let context: Vec<u8> = [0, u32::try_from(frame.len())?, 0, device, 0, 0]
-            .iter()
-            .flat_map(|word: &u32| word.to_ne_bytes())
-            .collect();
+        let context = context(frame, device)?;
         let options = TestRunOptions {
             data_in: Some(frame),
             data_out: Some(&mut output),
@@ -241,6 +238,22 @@ impl Kernel {
         };
         let (moved, punts, records) = (self.moved()?, self.punts()?, self.records());
         Ok(Run { action, frame: output, moved, punts, records })
+    }
+
+    /// Runs the program on a message that it relays, and looks at nothing it leaves.
+    pub fn relay(&mut self, frame: &[u8], device: u32) -> Result<()> {
+        let context = context(frame, device)?;
+        let options =
+            TestRunOptions { data_in: Some(frame), ctx_in: Some(&context), ..TestRunOptions::default() };
+        let action = self.object.ingress()?.test_run(options)?.return_value;
+        ensure!(action == 4, "action {action} instead of a redirect");
+        Ok(())
+    }
+
+    /// DISCOVERs and other messages that there was no room for a record of.
+    pub fn lost(&self) -> Result<(u64, u64)> {
+        let Counters { discovers_lost, events_lost, .. } = self.object.counters().counters(0)?;
+        Ok((discovers_lost, events_lost))
     }
 
     /// The counters that moved since the last call.
@@ -275,7 +288,10 @@ impl Kernel {
     }
 
     fn records(&mut self) -> Vec<Event> {
-        [Kind::Discovers, Kind::Others].into_iter().flat_map(|kind| self.rings.waiting(kind).flatten()).collect()
+        [Kind::Discovers, Kind::Others]
+            .into_iter()
+            .flat_map(|kind| self.rings.waiting(kind).flatten())
+            .collect()
     }
 
     fn punts(&mut self) -> Result<Vec<Punt>> {
@@ -288,4 +304,10 @@ impl Kernel {
         }
         Ok(punts)
     }
+}
+
+/// `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+fn context(frame: &[u8], device: u32) -> Result<Vec<u8>> {
+    let words = [0, u32::try_from(frame.len())?, 0, device, 0, 0];
+    Ok(words.iter().flat_map(|word: &u32| word.to_ne_bytes()).collect())
 }

@@ -11,7 +11,7 @@ mod napi;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Result, ensure};
@@ -26,19 +26,17 @@ use relay_user::control::{
 use super::{Daemon, lives::Lives, verdict};
 use crate::{
     figures::{rate, table},
+    flood::wire::{self, Sent},
     load::settled,
     ours::{Ours, Programs},
     rig::{CLIENT_PORT, Rig, pin, pin_process},
-    tools::{BATCH, Tools},
+    tools::Tools,
 };
 
 /// Clients that are bound and renew.
 const BOUND: u32 = 1_000;
 /// How long it lasts.
 const TIME: Duration = Duration::from_secs(20);
-/// Frames of one system call: a quarter of a second. Around each call the kernel patches its XDP dispatcher and waits for all
-/// CPUs, tens of milliseconds on a busy machine, in which nothing is sent.
-const RUN: u32 = 262_144;
 /// DISCOVERs a second that are put on the wire.
 const OFFERED: f64 = 1e6;
 /// A limit far below what is offered, and far above what clients need.
@@ -117,9 +115,10 @@ fn one(limit: Option<u32>, port: Port) -> Result<Vec<String>> {
 
     let (device, ended) = (rig.client.ifindex("eth0")?, AtomicBool::new(false));
     let (ended, flood) = (&ended, &flood);
-    let (rounds, (sent, took)) = thread::scope(|scope| -> Result<(u32, (u64, Duration))> {
+    let (rounds, sent) = thread::scope(|scope| -> Result<(u32, Sent)> {
         let flooding = scope.spawn(|| {
-            let sent = rig.client.enter(|| offer(flood, &frame, device));
+            let what = ("generate_others", &frame[..], device);
+            let sent = rig.client.enter(|| wire::offer(flood, what, (CPUS[0], OFFERED), |took| took < TIME));
             ended.store(true, Ordering::Relaxed);
             sent?
         });
@@ -140,7 +139,7 @@ fn one(limit: Option<u32>, port: Port) -> Result<Vec<String>> {
     };
     let ((first, _), (relayed, refused)) = (count(&before), count(&after));
     let relayed = relayed - first;
-    let share = |part: u64| format!("{part} ({:.0} %)", part as f64 * 100.0 / sent as f64);
+    let share = |part: u64| format!("{part} ({:.0} %)", part as f64 * 100.0 / sent.frames as f64);
     Ok(vec![
         limit.map_or("none".to_owned(), |limit| limit.to_string()),
         match port {
@@ -148,8 +147,8 @@ fn one(limit: Option<u32>, port: Port) -> Result<Vec<String>> {
             Port::OtherCpu => "on the other CPU",
         }
         .to_owned(),
-        format!("**{}** for {:.1} s", rate(sent as f64 / took.as_secs_f64()), took.as_secs_f64()),
-        share(sent.saturating_sub(relayed + refused)),
+        format!("**{}** for {:.1} s", rate(sent.rate()), sent.took.as_secs_f64()),
+        share(sent.frames.saturating_sub(relayed + refused)),
         share(refused),
         share(relayed),
         copies.to_string(),
@@ -158,22 +157,6 @@ fn one(limit: Option<u32>, port: Port) -> Result<Vec<String>> {
         rounds.to_string(),
         format!("**{}** of {BOUND}", u64::from(BOUND) - table.bound),
     ])
-}
-
-/// Puts the flood on the wire; frames, and how long it took.
-fn offer(tools: &Tools, frame: &[u8], device: u32) -> Result<(u64, Duration)> {
-    pin(CPUS[0])?;
-    let begin = Instant::now();
-    let mut sent = 0u64;
-    while begin.elapsed() < TIME {
-        if sent as f64 > OFFERED * begin.elapsed().as_secs_f64() {
-            std::hint::spin_loop();
-            continue;
-        }
-        tools.live_run("generate_others", frame, device, RUN, BATCH)?;
-        sent += u64::from(RUN);
-    }
-    Ok((sent, begin.elapsed()))
 }
 
 /// Renews all clients over and over until the flood ends; how often. Each round is in the table before the next begins.

@@ -110,7 +110,8 @@ impl Object {
 
     fn pinned(sizes: Sizes, pins: Option<Pins>, beside: Option<Beside>) -> Result<Self, FastPathError> {
         let slots = sizes.groups.max(1) * 2;
-        let shape = Shape::of_machine().map_err(|error| FastPathError::map("RINGS", MapError::IoError(error)))?;
+        let shape =
+            Shape::of_machine().map_err(|error| FastPathError::map("RINGS", MapError::IoError(error)))?;
         let mut loader = EbpfLoader::new();
         loader
             .map_max_entries("PORTS", sizes.ports.max(1))

@@ -115,7 +115,12 @@ impl EventRings {
     ///
     /// # Errors
     /// They are of another layout, or their memory cannot be mapped.
-    pub(super) fn new(shape: Shape, rings: &Map, records: &Map, bell: RingBuf<MapData>) -> Result<Self, MapError> {
+    pub(super) fn new(
+        shape: Shape,
+        rings: &Map,
+        records: &Map,
+        bell: RingBuf<MapData>,
+    ) -> Result<Self, MapError> {
         let mut rings: Shared<Ring> = shared(rings)?;
         for (index, ring) in shape.empty().enumerate() {
             rings.set(index, ring);
@@ -203,7 +208,8 @@ impl<'a> Reading<'a> {
     fn new(rings: &'a Shared<Ring>, records: &'a Shared<Record>, index: usize) -> Self {
         let read = rings.number(index, offset_of!(Ring, read));
         let written = rings.number(index, offset_of!(Ring, written)).load(Acquire);
-        let (first, mask) = (rings.word(index, offset_of!(Ring, first)), rings.word(index, offset_of!(Ring, mask)));
+        let (first, mask) =
+            (rings.word(index, offset_of!(Ring, first)), rings.word(index, offset_of!(Ring, mask)));
         Self {
             records,
             first: first.load(Relaxed) as usize,

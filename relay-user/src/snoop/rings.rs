@@ -37,7 +37,10 @@ pub(super) struct Reached {
 }
 
 /// Waits until one of the descriptors can be read, or the time is over; which of them can.
-pub(super) fn sleep<const N: usize>(descriptors: [BorrowedFd<'_>; N], most: PollTimeout) -> io::Result<[bool; N]> {
+pub(super) fn sleep<const N: usize>(
+    descriptors: [BorrowedFd<'_>; N],
+    most: PollTimeout,
+) -> io::Result<[bool; N]> {
     let mut polled = descriptors.map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN));
     match poll(&mut polled, most) {
         Ok(_) | Err(Errno::EINTR) => Ok(polled.map(|descriptor| descriptor.any().unwrap_or(true))),
@@ -197,8 +200,7 @@ mod tests {
     #[test]
     fn answers_do_not_wait_for_a_flood_of_discovers() {
         let mut ordered = Ordered::default();
-        let reached =
-            take_one(1_000_000, iter::once(record(900_000)), (1..).map(record), &mut ordered);
+        let reached = take_one(1_000_000, iter::once(record(900_000)), (1..).map(record), &mut ordered);
         assert_eq!(reached, Reached { time: at(1_000_000), more: true });
         let given = given(&mut ordered, reached);
         assert_eq!((given.len(), given.last()), (DISCOVER_BATCH + 1, Some(&900_000)));
