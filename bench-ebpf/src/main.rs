@@ -8,7 +8,11 @@ mod floor;
 mod maps;
 mod sink;
 
-use aya_ebpf::{bindings::xdp_action::XDP_PASS, macros::xdp, programs::XdpContext};
+use aya_ebpf::{
+    bindings::xdp_action::{XDP_DROP, XDP_PASS},
+    macros::xdp,
+    programs::XdpContext,
+};
 
 /// Costs nothing but the call: what every other figure has subtracted.
 #[xdp]
@@ -68,6 +72,24 @@ pub(crate) fn floor_all(_ctx: XdpContext) -> u32 {
 #[xdp(map = "devmap")]
 pub(crate) fn floor_copy(_ctx: XdpContext) -> u32 {
     XDP_PASS
+}
+
+/// Hands the frame to another CPU.
+#[xdp]
+pub(crate) fn hop(_ctx: XdpContext) -> u32 {
+    floor::hop()
+}
+
+/// Where such a frame arrives: as `sink`.
+#[xdp(map = "cpumap")]
+pub(crate) fn hopped(ctx: XdpContext) -> u32 {
+    sink::count(&ctx)
+}
+
+/// What handing it over is compared with.
+#[xdp]
+pub(crate) fn discard(_ctx: XdpContext) -> u32 {
+    XDP_DROP
 }
 
 /// Counts DHCP frames and drops them; everything else (ARP) goes on to the stack.

@@ -1,7 +1,7 @@
 //! All maps in one place. Userspace fills `TEMPLATE`, `NEXT` and the device maps, and reads the counters.
 
 use aya_ebpf::{
-    btf_maps::{Array, DevMap, PerCpuArray, ProgramArray},
+    btf_maps::{Array, CpuMap, DevMap, PerCpuArray, ProgramArray},
     macros::btf_map,
 };
 
@@ -59,6 +59,10 @@ pub(crate) static ONE: DevMap<1> = DevMap::new();
 /// A device for every copy; userspace sets the size.
 #[btf_map]
 pub(crate) static COPIES: DevMap<1> = DevMap::new();
+
+/// Another CPU, by its number.
+#[btf_map]
+pub(crate) static CPUS: CpuMap<1> = CpuMap::new();
 
 /// Frames that a sink has counted, per CPU.
 #[btf_map]

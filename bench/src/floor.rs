@@ -5,6 +5,8 @@
 //! it runs. What that costs is measured on the fan-out, with and without it, and taken off the relay's figure. Time is
 //! the CPU time of the feeding thread, in which the sink's softirq runs too, and of ksoftirqd, which may take it over.
 
+mod hop;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::{
     programs::{ProgramFd, XdpMode},
@@ -63,9 +65,10 @@ pub(crate) fn run() -> Result<String> {
         })
         .collect();
     Ok(format!(
-        "#### Option 82 inserted\n\n{}\n#### Without option 82\n\n{}{}",
+        "#### Option 82 inserted\n\n{}\n#### Without option 82\n\n{}\n#### Another CPU\n\n{}{}",
         text(&with),
         text(&without),
+        hop::text()?,
         goals(&aims)
     ))
 }

@@ -39,9 +39,14 @@ impl Outcome {
         self.sent as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Requests a second that reached every server, on average.
+    /// Requests that reached every server, on average.
+    pub(crate) fn relayed(&self, servers: usize) -> f64 {
+        self.arrived as f64 / servers as f64
+    }
+
+    /// The same of a second.
     pub(crate) fn delivered(&self, servers: usize) -> f64 {
-        self.arrived as f64 / servers as f64 / self.elapsed.as_secs_f64()
+        self.relayed(servers) / self.elapsed.as_secs_f64()
     }
 
     /// Share of the copies that did not arrive.

@@ -6,7 +6,7 @@ use std::{fs, path::Path, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use aya::{
     Ebpf, EbpfLoader, Pod,
-    maps::{Array, DevMap, MapData, PerCpuArray, ProgramArray},
+    maps::{Array, CpuMap, DevMap, MapData, PerCpuArray, ProgramArray},
     programs::{ProgramFd, TestRun as _, TestRunAttrs, TestRunOptions, Xdp, XdpMode},
 };
 use nix::time::{ClockId, clock_gettime};
@@ -23,7 +23,7 @@ pub(crate) const STAMP: usize = 14 + 20 + 8 + 4;
 /// Offset of its complement, behind the Ethernet address in `chaddr`: together they add nothing to the UDP checksum.
 pub(crate) const STAMP_COMPLEMENT: usize = 14 + 20 + 8 + 36;
 
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 13] = [
     "empty",
     "again",
     "direct",
@@ -34,6 +34,9 @@ const PROGRAMS: [&str; 10] = [
     "floor_one",
     "floor_all",
     "floor_copy",
+    "hop",
+    "hopped",
+    "discard",
 ];
 const SINKS: [&str; 2] = ["sink", "sink_timed"];
 
@@ -76,6 +79,7 @@ pub(crate) struct Tools {
     next: ProgramArray<MapData>,
     one: DevMap<MapData>,
     copies: DevMap<MapData>,
+    cpus: CpuMap<MapData>,
     seen: PerCpuArray<MapData, u64>,
     latency: PerCpuArray<MapData, u64>,
 }
@@ -104,6 +108,7 @@ impl Tools {
             next: take("NEXT")?.try_into()?,
             one: take("ONE")?.try_into()?,
             copies: take("COPIES")?.try_into()?,
+            cpus: take("CPUS")?.try_into()?,
             seen: take("SEEN")?.try_into()?,
             latency: take("LATENCY")?.try_into()?,
             ebpf,
@@ -156,6 +161,12 @@ impl Tools {
             self.copies.set(index, *device, program.as_ref(), 0)?;
         }
         Ok(())
+    }
+
+    /// Where `hop` hands frames to, and how many may wait there.
+    pub(crate) fn set_hop(&mut self, cpu: u32, queue: u32) -> Result<()> {
+        let program = self.program("hopped")?;
+        Ok(self.cpus.set(cpu, queue, Some(&program), 0)?)
     }
 
     /// Runs a wrapper over the frame: what it returned last, and the CPU time of this thread.
