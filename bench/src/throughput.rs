@@ -1,5 +1,7 @@
 //! Requests per second: the highest rate that is relayed without loss, and what is delivered under overload.
 
+mod made;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -57,6 +59,9 @@ pub(crate) fn run(repeats: usize, only: &str) -> Result<String> {
         }
     }
     if only.is_empty() {
+        let (table, goal) = made::run(repeats)?;
+        text += &table;
+        aims.push(goal);
         text += &goals(&aims);
     }
     Ok(text)
