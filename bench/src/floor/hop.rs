@@ -1,7 +1,12 @@
 //! What it costs to hand a frame to another CPU by `cpumap`, which a relay could do where one queue of a network card gets all
 //! frames: the way there alone, with a program at its end that counts and drops.
 
-use std::{fs, path::PathBuf, thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -51,7 +56,7 @@ pub(super) fn text() -> Result<String> {
 }
 
 /// Nanoseconds a frame of this CPU, and of the kernel's thread on the other.
-fn run(tools: &Tools, program: &str, frame: &[u8], device: u32, task: &PathBuf) -> Result<(f64, f64)> {
+fn run(tools: &Tools, program: &str, frame: &[u8], device: u32, task: &Path) -> Result<(f64, f64)> {
     let (seen, there, here) = (tools.seen()?, schedstat(task)?, Busy::now(CPU)?);
     tools.live_run(program, frame, device, FRAMES, BATCH)?;
     let here = Busy::now(CPU)?.since(&here);
