@@ -50,8 +50,9 @@ impl Row {
     }
 }
 
-const WHY: &str = "the floor looks at nothing: a frame goes out as it came. What the relay does beside is the same for one server and \
-    for eight (column relay − floor) and is the cost of a request above, so the fewer copies the floor makes, the more it weighs";
+const WHY: &str = "the floor looks at nothing: a frame goes out as it came. With few servers the cost of a request (above) is what weighs, with \
+    many that each copy goes through an egress program: one that does nothing takes most of what the goal leaves, or more than \
+    that (column floor with an empty egress program)";
 
 /// # Errors
 /// The laboratory or the relay does not come up, or a copy does not arrive.
