@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use aya::maps::{MapData, MapError, RingBuf};
-use aya::programs::{TestRun, TestRunOptions};
+use aya::programs::{TestRun, TestRunOptions, Xdp};
 use bytemuck::Pod;
 use relay_common::Reason;
 use relay_common::abi::{Counters, Cut, Punted};
@@ -242,12 +242,12 @@ impl Kernel {
 
     /// Runs the program on a message that it relays, and looks at nothing it leaves.
     pub fn relay(&mut self, frame: &[u8], device: u32) -> Result<()> {
-        let context = context(frame, device)?;
-        let options =
-            TestRunOptions { data_in: Some(frame), ctx_in: Some(&context), ..TestRunOptions::default() };
-        let action = self.object.ingress()?.test_run(options)?.return_value;
-        ensure!(action == 4, "action {action} instead of a redirect");
-        Ok(())
+        relay(self.object.ingress()?, frame, device)
+    }
+
+    /// The program, and what it tells the client table, for several threads.
+    pub fn shared(&mut self) -> Result<(&Xdp, &EventRings)> {
+        Ok((self.object.ingress()?, &self.rings))
     }
 
     /// DISCOVERs and other messages that there was no room for a record of.
@@ -304,6 +304,16 @@ impl Kernel {
         }
         Ok(punts)
     }
+}
+
+/// Runs a program on a message that it relays.
+pub fn relay(program: &Xdp, frame: &[u8], device: u32) -> Result<()> {
+    let context = context(frame, device)?;
+    let options =
+        TestRunOptions { data_in: Some(frame), ctx_in: Some(&context), ..TestRunOptions::default() };
+    let action = program.test_run(options)?.return_value;
+    ensure!(action == 4, "action {action} instead of a redirect");
+    Ok(())
 }
 
 /// `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.

@@ -1,6 +1,11 @@
 //! The rings between the programs and the client table: what is lost when nobody reads, and who is woken when.
 
-use std::os::fd::AsFd as _;
+use std::{
+    collections::BTreeMap,
+    os::fd::AsFd as _,
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+    thread,
+};
 
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -22,9 +27,7 @@ const REQUEST: &[u8] = &[53, 1, 3, 255];
 fn on_one_cpu(title: &str, test: impl FnOnce(&mut Kernel, &dyn Fn(&mut Kernel, &[u8])) + Send) {
     let (_lab, network) = kernel::network(title).expect("a namespace with devices");
     let tested = network.enter(|| {
-        let mut one = CpuSet::new();
-        one.set(0).expect("CPU 0 exists");
-        sched_setaffinity(Pid::from_raw(0), &one).expect("the thread stays on CPU 0");
+        stay_on(0);
         let world = World::new();
         let mut kernel = Kernel::load(&kernel::tables(&world)).expect("the object loads");
         let run = |kernel: &mut Kernel, options: &[u8]| {
@@ -34,6 +37,12 @@ fn on_one_cpu(title: &str, test: impl FnOnce(&mut Kernel, &dyn Fn(&mut Kernel, &
         test(&mut kernel, &run);
     });
     tested.expect("the namespace is entered");
+}
+
+fn stay_on(cpu: usize) {
+    let mut one = CpuSet::new();
+    one.set(cpu).expect("a CPU's number");
+    sched_setaffinity(Pid::from_raw(0), &one).expect("the thread stays on its CPU");
 }
 
 fn taken(kernel: &Kernel, kind: Kind) -> Vec<Event> {
@@ -90,4 +99,66 @@ fn a_reader_that_sleeps_is_woken_by_the_next_record_and_by_no_other() {
         assert!(!rung(kernel), "it is awake");
         assert_eq!((taken(kernel, Kind::Others).len(), taken(kernel, Kind::Discovers).len()), (2, 1));
     });
+}
+
+#[test]
+fn what_all_cpus_write_while_it_is_read_arrives_whole_once_and_in_the_order_of_each() {
+    /// Offsets in the frame: the transaction identifier, and a part of `chaddr` that says the same.
+    const XID: usize = 42 + 4;
+    const CHADDR: usize = 42 + 28 + 2;
+    const MESSAGES: u32 = 20_000;
+    /// Fewer than the smallest ring has room for.
+    const AHEAD: u32 = 500;
+    let cpus = thread::available_parallelism().expect("the number of CPUs").get().min(4);
+    let (_lab, network) = kernel::network("writers").expect("a namespace with devices");
+    let tested = network.enter(|| {
+        let world = World::new();
+        let mut kernel = Kernel::load(&kernel::tables(&world)).expect("the object loads");
+        let spec = rules::from_client(&world, 1, rules::discover(REQUEST));
+        let (frame, device) = (spec.frame(), spec.device);
+        let (program, rings) = kernel.shared().expect("the program");
+        let writing = AtomicUsize::new(cpus);
+        let read: Vec<AtomicU32> = (0..cpus).map(|_| AtomicU32::new(0)).collect();
+        let mut seen: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        thread::scope(|scope| {
+            for cpu in 0..cpus {
+                let (mut frame, writing, read) = (frame.clone(), &writing, &read[cpu]);
+                // None is asked for of a datagram without a checksum.
+                frame[40..42].fill(0);
+                scope.spawn(move || {
+                    stay_on(cpu);
+                    for number in 0..MESSAGES {
+                        while number - read.load(Ordering::Acquire) > AHEAD {
+                            thread::yield_now();
+                        }
+                        let xid = (number | (cpu as u32) << 24).to_be_bytes();
+                        frame[XID..XID + 4].copy_from_slice(&xid);
+                        frame[CHADDR..CHADDR + 4].copy_from_slice(&xid);
+                        kernel::relay(program, &frame, device).expect("the kernel relays the message");
+                    }
+                    writing.fetch_sub(1, Ordering::Release);
+                });
+            }
+            loop {
+                let last = writing.load(Ordering::Acquire) == 0;
+                for event in rings.waiting(Kind::Others).flatten() {
+                    let [_, _, says @ .., _, _, _, _, _, _, _, _, _, _] = event.chaddr;
+                    assert_eq!(u32::from_be_bytes(says), event.xid, "a record of two messages");
+                    assert_eq!((event.message, event.interface, event.hlen), (3, 1, 6));
+                    let cpu = event.xid >> 24;
+                    seen.entry(cpu).or_default().push(event.xid & 0xff_ffff);
+                    read[cpu as usize].fetch_add(1, Ordering::Release);
+                }
+                if last {
+                    break;
+                }
+            }
+        });
+        assert_eq!(seen.len(), cpus);
+        for numbers in seen.values() {
+            assert!(numbers.iter().copied().eq(0..MESSAGES), "lost, twice or out of order");
+        }
+        assert_eq!(kernel.lost().expect("the counters"), (0, 0));
+    });
+    tested.expect("the namespace is entered");
 }
