@@ -59,9 +59,7 @@ pub(crate) fn run(repeats: usize, only: &str) -> Result<String> {
         }
     }
     if only.is_empty() {
-        let (table, goal) = made::run(repeats)?;
-        text += &table;
-        aims.push(goal);
+        text += &made::run(repeats)?;
         text += &goals(&aims);
     }
     Ok(text)

@@ -30,7 +30,7 @@ const GOAL: f64 = 40.0;
 const WHY: &str = "all figures of a run move with the speed of the machine, which halves and doubles within minutes; at full \
     speed the frame without option 82 takes some 330 to 390 ns in this table";
 /// Rounds beside those of other cases, because a difference of two figures is told.
-const ROUNDS: usize = 101;
+const ROUNDS: usize = 301;
 
 /// A frame with the option's work to be done, the same frame without, and the device each comes in on.
 struct Pair {

@@ -10,7 +10,6 @@ use crate::{
     contestant::Contestant,
     figures::{Samples, rate, table},
     flood::wire,
-    goals::Goal,
     load::settled,
     placement::{GENERATOR, Placement},
     rig::Rig,
@@ -25,31 +24,28 @@ const TRIAL: Duration = Duration::from_secs(1);
 
 /// # Errors
 /// The relay does not come up.
-pub(super) fn run(repeats: usize) -> Result<(String, Goal)> {
-    let (mut rows, mut copies) = (Vec::new(), f64::NAN);
+pub(super) fn run(repeats: usize) -> Result<String> {
+    let mut rows = Vec::new();
     for servers in SERVERS {
         for contestant in CONTESTANTS {
             let (offered, delivered) = measure(contestant, servers, repeats)
                 .with_context(|| format!("{}, {servers} servers", contestant.title()))?;
-            let each = servers as f64 * delivered.median();
-            if contestant == NATIVE && servers == 2 {
-                copies = each;
-            }
             rows.push(vec![
                 contestant.title(),
                 servers.to_string(),
                 rate(offered.median()),
                 rate(delivered.median()),
-                format!("**{}**", rate(each)),
+                format!("**{}**", rate(servers as f64 * delivered.median())),
             ]);
         }
     }
     let head = ["relay", "servers", "requests/s offered", "relayed", "copies/s"];
-    let title = "copies a second, native with option 82, 2 servers, frames made in the kernel";
-    let goal = Goal::at_least(title, (2e6, copies), "").because(super::WHY);
-    let text =
-        format!("\n#### Frames made in the kernel, {}\n\n{}", Placement::Own.title(), table(&head, &rows));
-    Ok((text, goal))
+    Ok(format!(
+        "\n#### Frames made in the kernel, {}\n\n{}\nThe daemon, which hears of every message, is on that CPU as well, and has half of it \
+         here: in the flood of the client table (below) it has another one, and twice as much is relayed.\n",
+        Placement::Own.title(),
+        table(&head, &rows)
+    ))
 }
 
 /// Requests a second, offered and relayed to every server.
