@@ -41,8 +41,8 @@ pub(super) fn run(repeats: usize) -> Result<String> {
     }
     let head = ["relay", "servers", "requests/s offered", "relayed", "copies/s"];
     Ok(format!(
-        "\n#### Frames made in the kernel, {}\n\n{}\nThe daemon, which hears of every message, is on that CPU as well, and has half of it \
-         here: in the flood of the client table (below) it has another one, and twice as much is relayed.\n",
+        "\n#### Frames made in the kernel, {}\n\n{}\nThe daemon, which hears of every message, is on that CPU as well; in the flood of the \
+         client table (below) it is on the other one.\n",
         Placement::Own.title(),
         table(&head, &rows)
     ))
