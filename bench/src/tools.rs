@@ -1,7 +1,11 @@
 //! The measuring programs and their maps, loaded: generator, floor, sink, and the wrapper that feeds a program the
 //! same frame again.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use aya::{
@@ -286,11 +290,13 @@ pub(crate) fn schedstat(task: &Path) -> Result<Duration> {
 /// ksoftirqd's own time.
 fn softirq_time(cpu: usize) -> Result<Duration> {
     let wanted = format!("ksoftirqd/{cpu}");
-    for entry in fs::read_dir("/proc")? {
-        let path = entry?.path();
-        if fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim_end() == wanted) {
-            return schedstat(&path);
-        }
-    }
-    anyhow::bail!("there is no {wanted}")
+    schedstat(&task(|name| name == wanted).with_context(|| format!("there is no {wanted}"))?)
+}
+
+/// The first task of /proc whose name is like that.
+pub(crate) fn task(is: impl Fn(&str) -> bool) -> Option<PathBuf> {
+    let tasks = fs::read_dir("/proc").ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found =
+        tasks.filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(|name| is(name.trim_end())));
+    found.next()
 }

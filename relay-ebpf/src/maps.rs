@@ -1,6 +1,6 @@
 //! All maps in one place. The daemon writes everything but `counters`, `SEQUENCE`, `SERVED`, `NOTES` and `BUCKETS`,
-//! which only the programs write, and `PUNTED`, `RECORDS` with `RINGS`, and `BELL`, which they fill and it drains. Sizes given here are those of a small relay; the
-//! daemon sets the real ones when it loads the object.
+//! which only the programs write, and `PUNTED`, `RECORDS` with `RINGS`, and `BELL`, which they fill and it drains. Sizes given
+//! here are those of a small relay; the daemon sets the real ones when it loads the object.
 
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},

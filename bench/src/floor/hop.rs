@@ -1,20 +1,16 @@
 //! What it costs to hand a frame to another CPU by `cpumap`, which a relay could do where one queue of a network card gets all
 //! frames: the way there alone, with a program at its end that counts and drops.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::CPU;
 use crate::{
     figures::{Samples, table},
+    load::settled,
     rig::{CLIENT_PORT, Rig, pin},
-    tools::{BATCH, Busy, Tools, schedstat},
+    tools::{BATCH, Busy, Tools, schedstat, task},
 };
 
 /// Where frames are handed to.
@@ -23,8 +19,6 @@ const OTHER: u32 = 0;
 const FRAMES: u32 = 8_192;
 const QUEUE: u32 = 16_384;
 const REPEATS: usize = 41;
-/// How long the other CPU may take.
-const PATIENCE: usize = 2_000;
 
 /// # Errors
 /// The laboratory does not come up, or frames do not arrive.
@@ -35,7 +29,8 @@ pub(super) fn text() -> Result<String> {
     let [here, there] = rig.relay.enter(|| -> Result<[Samples; 2]> {
         pin(CPU)?;
         tools.set_hop(OTHER, QUEUE)?;
-        let task = kernel_thread()?;
+        let wanted = format!("cpumap/{OTHER}/");
+        let task = task(|name| name.starts_with(&wanted)).with_context(|| format!("there is no {wanted}"))?;
         let [mut here, mut there] = [Samples::default(), Samples::default()];
         for repeat in 0..=REPEATS {
             let (dropped, _) = run(&tools, "discard", &frame, device, &task)?;
@@ -61,26 +56,9 @@ fn run(tools: &Tools, program: &str, frame: &[u8], device: u32, task: &Path) -> 
     tools.live_run(program, frame, device, FRAMES, BATCH)?;
     let here = Busy::now(CPU)?.since(&here);
     let arrives = u64::from(if program == "hop" { FRAMES } else { 0 });
-    for _ in 0..PATIENCE {
-        if tools.seen()? - seen >= arrives {
-            break;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    let arrived = tools.seen()? - seen;
+    let arrived = settled(tools)? - seen;
     ensure!(arrived == arrives, "{program}: {arrived} of {arrives} frames arrived");
-    // The thread has counted the last frame, and goes to sleep.
-    thread::sleep(Duration::from_millis(2));
     let there = schedstat(task)?.saturating_sub(there);
     let each = |time: Duration| time.as_nanos() as f64 / f64::from(FRAMES);
     Ok((each(here), each(there)))
-}
-
-/// The thread that takes frames on the other CPU.
-fn kernel_thread() -> Result<PathBuf> {
-    let wanted = format!("cpumap/{OTHER}/");
-    let tasks = fs::read_dir("/proc")?.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut found = tasks
-        .filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with(&wanted)));
-    found.next().with_context(|| format!("there is no thread {wanted}"))
 }

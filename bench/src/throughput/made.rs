@@ -10,7 +10,7 @@ use crate::{
     contestant::Contestant,
     figures::{Samples, rate, table},
     flood::wire,
-    load::settled,
+    load::{Outcome, settled},
     placement::{GENERATOR, Placement},
     rig::Rig,
     tools::Tools,
@@ -63,8 +63,9 @@ fn measure(contestant: Contestant, servers: usize, repeats: usize) -> Result<(Sa
             let what = ("generate", &frame[..], device);
             let sent = wire::offer(&tools, what, (GENERATOR, f64::INFINITY), |took| took < TRIAL)?;
             let arrived = settled(&tools)? - before;
-            offered.push(sent.rate());
-            delivered.push(arrived as f64 / servers as f64 / sent.took.as_secs_f64());
+            let outcome = Outcome { sent: sent.frames, arrived, elapsed: sent.took };
+            offered.push(outcome.offered());
+            delivered.push(outcome.delivered(servers));
         }
         Ok((offered, delivered))
     })?

@@ -40,6 +40,7 @@ impl XdpFrame {
             unsafe { bpf_xdp_store_bytes(self.ctx.as_ptr().cast(), offset as u32, source, len as u32) } != 0;
         (!refused).then_some(())
     }
+
     /// Copies the `len` octets at `offset`, at most as many as there is room for (Linux 5.18).
     #[inline(always)]
     pub(crate) fn load_octets<const N: usize>(
