@@ -77,3 +77,62 @@ fn give_back() -> io::Result<()> {
     let shown = execute!(io::stdout(), LeaveAlternateScreen, Show);
     disable_raw_mode().and(shown)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        env,
+        fs::File,
+        io::Read as _,
+        process::{Command, Stdio},
+        thread,
+    };
+
+    use nix::{pty::openpty, sys::termios::tcgetattr};
+
+    use super::*;
+
+    const INSIDE: &str = "XDP_DHCRELAY_TEST_PANICS_ON_A_TERMINAL";
+
+    /// The test starts itself a second time, on a terminal of its own, and panics there.
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_says_anything() {
+        if env::var_os(INSIDE).is_some() {
+            let _held = Held::take().expect("a terminal");
+            panic!("on purpose");
+        }
+        let pty = openpty(None, None).expect("a terminal");
+        let before = tcgetattr(&pty.slave).expect("settings");
+        let end = || Stdio::from(pty.slave.try_clone().expect("a descriptor"));
+        let mut child = Command::new("setsid")
+            .arg("--ctty")
+            .arg(env::current_exe().expect("this program"))
+            .args(["--exact", "--nocapture"])
+            .arg("cli::top::terminal::tests::a_panic_gives_the_terminal_back_before_it_says_anything")
+            .env(INSIDE, "1")
+            .env("RUST_BACKTRACE", "0")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("started");
+        let mut master = File::from(pty.master);
+        let reader = thread::spawn(move || {
+            let (mut all, mut some) = (Vec::new(), [0; 4096]);
+            // Fails when nobody has the terminal open any more.
+            while let Ok(count @ 1..) = master.read(&mut some) {
+                all.extend_from_slice(&some[..count]);
+            }
+            String::from_utf8_lossy(&all).into_owned()
+        });
+        let status = child.wait().expect("ended");
+        assert_eq!(tcgetattr(&pty.slave).expect("settings"), before);
+        drop(pty.slave);
+        let written = reader.join().expect("read");
+        let place = |part: &str| written.find(part).unwrap_or_else(|| panic!("no {part:?} in {written:?}"));
+        let order = [place("\x1b[?1049h"), place("\x1b[?1049l"), place("\x1b[?25h"), place("on purpose")];
+        assert!(order.is_sorted(), "{written:?}");
+        assert_eq!(written.matches("\x1b[?1049l").count(), 1, "once only: {written:?}");
+        assert!(!status.success(), "the panic is still a failure");
+    }
+}

@@ -147,7 +147,7 @@ fn figures_of_a_daemon_that_is_gone_stay_and_are_marked_as_old() {
         "{screen}"
     );
     assert!(screen.contains("Interfaces, by activity (old)"), "{screen}");
-    assert!(screen.contains("1204250"), "{screen}");
+    assert!(screen.contains("1204253"), "{screen}");
 }
 
 #[test]
