@@ -45,7 +45,7 @@ impl Pty {
         }
         let end = || pty.slave.try_clone().map(Stdio::from);
         let child = own.stdin(end()?).stdout(end()?).stderr(end()?).spawn().context("setsid")?;
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows.try_into()?, columns.try_into()?, 0)));
         let (mut output, drawn) = (File::from(pty.master.try_clone()?), Arc::clone(&screen));
         thread::spawn(move || {
             let mut some = [0; 4096];
@@ -65,14 +65,14 @@ impl Pty {
     pub(crate) fn lines(&self) -> Vec<String> {
         let parser = self.parser();
         let (_, columns) = parser.screen().size();
-        parser.screen().rows(0, columns).collect()
+        parser.screen().rows(0, columns.get()).collect()
     }
 
     /// Whether any cell has a colour.
     pub(crate) fn is_coloured(&self) -> bool {
         let parser = self.parser();
         let (rows, columns) = parser.screen().size();
-        let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        let cells = (0..rows.get()).flat_map(|row| (0..columns.get()).map(move |column| (row, column)));
         cells
             .filter_map(|(row, column)| parser.screen().cell(row, column))
             .any(|cell| cell.fgcolor() != vt100::Color::Default || cell.bgcolor() != vt100::Color::Default)
@@ -96,7 +96,7 @@ impl Pty {
 
     /// Gives the terminal another size.
     pub(crate) fn resize(&self, rows: u16, columns: u16) -> Result<()> {
-        self.parser().screen_mut().set_size(rows, columns);
+        self.parser().screen_mut().set_size(rows.try_into()?, columns.try_into()?);
         let name = ttyname(&self.end)?;
         let mut stty = Command::new("stty");
         stty.arg("-F").arg(name).args(["rows", &rows.to_string(), "cols", &columns.to_string()]);
