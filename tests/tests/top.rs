@@ -7,6 +7,7 @@
 mod pty;
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -199,6 +200,34 @@ fn the_terminal_is_given_back_after_a_key_and_after_a_signal() {
     }
     let mut top = stage.top(&["top", "-n", "3", "-d", "0.2"], 24, 80);
     assert_eq!(top.ended().unwrap().code(), Some(0), "after the rounds that were wanted");
+}
+
+#[test]
+fn a_shell_can_stop_it_and_let_it_go_on() {
+    let stage = Stage::new("stopped", Mode::Off);
+    let top = stage.site.command(&["top"]).unwrap();
+    let mut shell = Command::new("sh");
+    shell.arg("-i").env("PS1", "ready> ").env_remove("ENV");
+    let mut shell = Pty::start(&shell, 24, 200).unwrap();
+    shell.until_line("ready> ").unwrap();
+    let words: Vec<_> = std::iter::once(top.get_program()).chain(top.get_args()).collect();
+    let line: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
+    shell.press(&format!("{}\n", line.join(" "))).unwrap();
+    shell.until_line("> Interfaces").unwrap();
+    assert!(shell.is_taken().unwrap());
+    shell.press("\x1a").unwrap();
+    shell.until_line("Stopped").unwrap();
+    assert!(!shell.is_taken().unwrap(), "the shell has its terminal");
+    shell.press("fg\n").unwrap();
+    shell.until_line("> Interfaces").unwrap();
+    shell.press("q").unwrap();
+    shell
+        .until("the shell again", |lines| {
+            lines.iter().rev().find(|line| !line.is_empty()).filter(|line| line.trim() == "ready>").map(drop)
+        })
+        .unwrap();
+    shell.press("exit\n").unwrap();
+    assert_eq!(shell.ended().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -26,12 +26,13 @@ pub(super) fn figures(before: Option<&Round>, now: &Round) -> Figures {
     let seconds = same
         .map(|before| now.at.saturating_duration_since(before.at).as_secs_f64())
         .filter(|seconds| *seconds > 0.0);
+    let seconds_shown = seconds.map(|seconds| rounded(seconds, 1e6));
     let compare = Compare { before: same.map(|round| &round.stats), now: &now.stats, seconds };
     let Sums { requests, replies, reasons, messages, interfaces } = compare.interfaces(&now.status);
     let Status { version, pid, started_unix, uptime_seconds, config, fast_path, groups, .. } = &now.status;
     Figures {
         unix_milliseconds: now.unix_milliseconds,
-        seconds,
+        seconds: seconds_shown,
         restarted: before.is_some() && same.is_none(),
         daemon: Daemon {
             version: version.clone(),
@@ -72,8 +73,8 @@ impl Tally {
 
     fn flow(self, seconds: Option<f64>) -> Flow {
         let per_second = seconds.map(|seconds| Rate {
-            fast: self.grown.fast as f64 / seconds,
-            slow: self.grown.slow as f64 / seconds,
+            fast: rate(self.grown.fast, seconds),
+            slow: rate(self.grown.slow, seconds),
         });
         Flow { total: self.total, per_second }
     }
@@ -88,6 +89,15 @@ impl AddAssign for Tally {
 
 fn grown(before: u64, now: u64) -> u64 {
     now.checked_sub(before).unwrap_or(now)
+}
+
+fn rate(grown: u64, seconds: f64) -> f64 {
+    rounded(grown as f64 / seconds, 1e3)
+}
+
+/// To a fraction that means something: the documents for programs are read by people too.
+fn rounded(number: f64, parts: f64) -> f64 {
+    (number * parts).round() / parts
 }
 
 /// Counters by name.
@@ -209,7 +219,7 @@ impl Compare<'_> {
     /// A counter of one place.
     fn single(&self, of: impl Fn(&Stats) -> u64) -> Single {
         let (before, now) = (self.before.map_or(0, &of), of(self.now));
-        Single { total: now, per_second: self.seconds.map(|seconds| grown(before, now) as f64 / seconds) }
+        Single { total: now, per_second: self.seconds.map(|seconds| rate(grown(before, now), seconds)) }
     }
 
     fn lost(&self) -> BTreeMap<&'static str, Single> {
