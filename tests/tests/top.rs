@@ -5,74 +5,28 @@
 
 #[path = "top/pty.rs"]
 mod pty;
+#[path = "top/stage.rs"]
+mod stage;
 
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use relay_tests::lab::topology::{EDGE, Topology, one_relay_one_server};
-use relay_tests::lab::{Proc, wait};
+use relay_tests::lab::topology::EDGE;
+use relay_tests::lab::wait;
 use relay_tests::peers::dhcpd::Dhcpd;
 use relay_tests::peers::{Client, Dhclient};
-use relay_tests::site::Site;
 use relay_tests::subject::Mode;
 use relay_user::control::model::{Count, Stats};
 use serde_json::Value;
 
 use pty::Pty;
+use stage::{DHCPD, Stage};
 
 const DEADLINE: Duration = Duration::from_secs(60);
-const DHCPD: &str = r"ping-check false;
-subnet 10.0.41.0 netmask 255.255.255.0 { }
-subnet 192.168.60.0 netmask 255.255.255.0 {
-    option subnet-mask 255.255.255.0;
-    option routers 192.168.60.1;
-    default-lease-time 3600;
-    range 192.168.60.110 192.168.60.210;
-}
-";
 /// Columns of the table of messages on a large screen; another table is beside it.
 const MESSAGES: usize = 56;
-
-/// A relay at work, and who is around it.
-struct Stage {
-    site: Site,
-    topology: Topology,
-    daemon: Option<Proc>,
-}
-
-impl Stage {
-    fn new(title: &str, mode: Mode) -> Self {
-        let topology = one_relay_one_server(&format!("top-{title}-{mode:?}").to_lowercase()).unwrap();
-        let site = Site::new(&topology.relays[0].host).unwrap();
-        let rest = format!(
-            "[[server_group]]\nname = \"core\"\nservers = [\"{}\"]\n[[interface]]\nname = \"{EDGE}\"\n\
-             server_group = \"core\"\n",
-            topology.servers[0].address
-        );
-        site.configure(mode, "", &rest).unwrap();
-        let daemon = Some(site.start().unwrap());
-        Self { site, topology, daemon }
-    }
-
-    /// `top` on a terminal, with its first figures on it.
-    fn top(&self, arguments: &[&str], rows: u16, columns: u16) -> Pty {
-        let mut command = self.site.command(arguments).unwrap();
-        for name in ["NO_COLOR", "XDP_DHCRELAY_INTERVAL", "XDP_DHCRELAY_ITERATIONS", "XDP_DHCRELAY_JSON"] {
-            command.env_remove(name);
-        }
-        let top = Pty::start(&command, rows, columns).unwrap();
-        top.until_line("Fast path: ").unwrap();
-        assert!(top.is_taken().unwrap(), "it draws on a screen of its own, and keys come one by one");
-        top
-    }
-
-    fn pid(&self) -> u32 {
-        self.daemon.as_ref().unwrap().pid()
-    }
-}
-
 /// The rows of the table of messages: name, and counts by path.
 fn messages(lines: &[String], toward: &str) -> BTreeMap<String, Count> {
     let rows = lines.iter().map(|line| line.chars().take(MESSAGES).collect::<String>());
