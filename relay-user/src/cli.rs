@@ -14,6 +14,7 @@ mod servers;
 mod stats;
 mod status;
 mod table;
+mod top;
 
 use std::{
     io::{self, Write as _},
@@ -34,6 +35,7 @@ use relay_user::{config::ConfigError, control};
   xdp-dhcrelay doctor --config /etc/xdp-dhcrelay.toml  what can the fast path do here, and what is in its way?
   xdp-dhcrelay run --config /etc/xdp-dhcrelay.toml     relay, in the foreground
   xdp-dhcrelay status                                  how the running daemon stands
+  xdp-dhcrelay top                                     what it does now, live
   xdp-dhcrelay stats --json                            its counters, for programs
   xdp-dhcrelay leases --interface eth1                 who holds which address
   xdp-dhcrelay events --mac 02:00:00:00:00:01          one client's dialogues, live
@@ -79,6 +81,16 @@ A client has to fit every option that is given. In the table, an address in brac
 
 Ends with Ctrl-C. With --json, one JSON document a line. Lines that this command was too slow to read are counted in a line of their own.")]
     Events(events::Options),
+    /// Show what the running daemon does now, live: rates by path, message type, interface and reason
+    #[command(after_help = "Examples:
+  xdp-dhcrelay top
+  xdp-dhcrelay top --interval 5 --config /etc/second-relay.toml
+  xdp-dhcrelay top --json -n 2 | tail -1 | jq '.requests.per_second'
+
+Keys: Tab next table, Up, Down, PgUp, PgDn, Home, End scroll it, s sorts interfaces by something else, p pauses, h shows the keys, q, Esc or Ctrl-C leaves.
+
+Rates are what was counted between two rounds over the time in between. With --json, one JSON document a line and round: rates are null in the first, and a round without an answer has \"error\" instead. Ends with Ctrl-C. NO_COLOR is respected.")]
+    Top(top::Options),
     /// Show which server answers whom, in the last hour, and what that says
     #[command(after_help = "Examples:
   xdp-dhcrelay servers
@@ -153,6 +165,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Leases(options) => leases::run(&options, own),
         Command::Events(options) => events::run(&options, own),
         Command::Reload(options) => reload::run(&options, own),
+        Command::Top(options) => top::run(&options, own),
         Command::Servers(options) => query::run(&options, own, control::Command::Servers, servers::render),
     };
     match done {

@@ -22,6 +22,8 @@ mod privileges;
 mod query;
 #[path = "cli/settings.rs"]
 mod settings;
+#[path = "cli/top.rs"]
+mod top;
 #[path = "cli/wrong.rs"]
 mod wrong;
 

@@ -93,7 +93,14 @@ impl Site {
 
     /// What the command line makes of these arguments.
     pub fn outcome(&self, arguments: &[&str]) -> Result<Output> {
-        Ok(Command::new(binary()?).args(arguments).arg("--socket").arg(self.socket()).output()?)
+        Ok(self.command(arguments)?.output()?)
+    }
+
+    /// The command line with these arguments, to be run in another way.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(binary()?);
+        command.args(arguments).arg("--socket").arg(self.socket());
+        Ok(command)
     }
 
     /// Where maps are pinned.

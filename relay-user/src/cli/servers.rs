@@ -60,7 +60,7 @@ fn answers(groups: &[GroupWatch]) -> Table<9> {
 }
 
 /// The time within which so many of a hundred answers came.
-fn within(latencies: &[u32], percent: u64) -> String {
+pub(super) fn within(latencies: &[u32], percent: u64) -> String {
     let all: u64 = latencies.iter().map(|count| u64::from(*count)).sum();
     let mut sum = 0;
     for (slot, count) in latencies.iter().enumerate() {

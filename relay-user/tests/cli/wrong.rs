@@ -196,7 +196,7 @@ fn only_commands_that_exist_are_offered() {
         .collect();
     assert_eq!(
         commands,
-        ["run", "check", "doctor", "status", "stats", "leases", "events", "servers", "reload"]
+        ["run", "check", "doctor", "status", "stats", "leases", "events", "top", "servers", "reload"]
     );
     for command in commands {
         let help = say(binary().args([command, "--help"]));
