@@ -57,13 +57,12 @@ fn asked_for<F: Frame>(frame: &F, packet: &Packet, secs: u16) -> Option<([u8; 4]
 /// knows for longer than holders are remembered: over a restart, and however many clients there are.
 #[inline(always)]
 pub fn ask<E: Env + ?Sized>(env: &E, key: HolderKey, vrf: u32, group: u32, xid: Option<[u8; 4]>) -> u32 {
-    let found = match env.holder(key) {
-        Some(found) => found,
-        None if xid.is_some() => return 0,
-        None => match env.lessor(vrf, &key) {
-            Some(server) => Holder { server, xid: [0; 4], asked: 0 },
-            None => return 0,
-        },
+    let Some(found) = env.holder(key) else {
+        // Of a lease that is being renewed already, nothing came back, or its ACK is not in the table yet.
+        return match xid {
+            Some(_) => 0,
+            None => env.renew(vrf, &key).map_or(0, |server| env.server_of(group, server)),
+        };
     };
     if found.asked != 0 || found.server == ipv4::UNSPECIFIED || xid.is_some_and(|xid| xid != found.xid) {
         return 0;

@@ -55,8 +55,9 @@ pub trait Env {
     fn holder(&self, key: HolderKey) -> Option<Holder>;
     /// Remembers it.
     fn hold(&self, key: HolderKey, holder: Holder);
-    /// The server of the lease that the client table has for an address in a VRF, if it is this client's.
-    fn lessor(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]>;
+    /// The server of the lease that the client table has for an address in a VRF, if it is this client's and bound: from now on
+    /// it is being renewed.
+    fn renew(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]>;
     /// The mask of a server in a group, 0 when it is not in it.
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32;
     /// Whether a server of a group is in a VRF.

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     net::Ipv4Addr,
     sync::{
-        Mutex, PoisonError, RwLock,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
@@ -27,20 +27,21 @@ pub struct Leases {
 }
 
 enum Place {
-    Kernel(KernelLeases),
-    Memory(RwLock<HashMap<LeaseKey, Lease>>),
+    /// One who writes at a time: the client table its batches, the slow path what it has read before.
+    Kernel(Mutex<KernelLeases>),
+    Memory(Mutex<HashMap<LeaseKey, Lease>>),
     Nowhere,
 }
 
 impl Leases {
     /// In the fast path's map.
     pub fn in_kernel(map: KernelLeases) -> Self {
-        Self::at(Place::Kernel(map))
+        Self::at(Place::Kernel(Mutex::new(map)))
     }
 
     /// In memory, for the rules of a daemon without a fast path.
     pub fn in_memory() -> Self {
-        Self::at(Place::Memory(RwLock::default()))
+        Self::at(Place::Memory(Mutex::default()))
     }
 
     /// Not at all: there is no fast path, and the rules do not ask.
@@ -52,15 +53,22 @@ impl Leases {
         Self { place, refused: AtomicU64::new(0), complaints: Mutex::default() }
     }
 
-    /// The server of the lease of an address in a VRF, if it is this client's.
-    pub fn lessor(&self, vrf: u32, client: &HolderKey) -> Option<[u8; 4]> {
+    /// The server of the lease of an address in a VRF, if it is this client's and bound: from now on it is being renewed.
+    pub fn renew(&self, vrf: u32, client: &HolderKey) -> Option<[u8; 4]> {
         let key = LeaseKey { vrf, address: client.address };
-        let lease = match &self.place {
-            Place::Kernel(map) => map.get(key),
-            Place::Memory(map) => map.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied(),
+        match &self.place {
+            Place::Kernel(map) => {
+                let mut map = locked(map);
+                let mut lease = map.get(key)?;
+                let server = lease.renew(client)?;
+                if let Err(error) = map.replace(key, lease) {
+                    tracing::debug!("a renewal is not remembered: {error}");
+                }
+                Some(server)
+            }
+            Place::Memory(map) => locked(map).get_mut(&key)?.renew(client),
             Place::Nowhere => None,
-        };
-        lease.filter(|lease| lease.is_of(client)).map(|lease| lease.server)
+        }
     }
 
     /// Leases that are not published, because there was no room for them or the kernel refused.
@@ -76,12 +84,13 @@ impl Leases {
         changes.settle();
         match &self.place {
             Place::Kernel(map) => {
+                let map = locked(map);
                 // First what makes room.
                 self.heard(map.remove(&changes.withdrawn));
                 self.heard(map.put(&changes.keys, &changes.leases));
             }
             Place::Memory(map) => {
-                let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
+                let mut map = locked(map);
                 changes.withdrawn.iter().for_each(|key| _ = map.remove(key));
                 map.extend(changes.keys.iter().copied().zip(changes.leases.iter().copied()));
             }
@@ -92,7 +101,7 @@ impl Leases {
     fn heard(&self, refusals: Refusals) {
         let Some(error) = refusals.first else { return };
         self.refused.fetch_add(refusals.count as u64, Ordering::Relaxed);
-        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut complaints = locked(&self.complaints);
         if let Some(suppressed) = complaints.admit(&"leases", Instant::now()) {
             tracing::warn!(
                 leases = refusals.count,
@@ -101,6 +110,11 @@ impl Leases {
             );
         }
     }
+}
+
+/// Each of them is whole between two calls, whatever became of the one who had it.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is to be published and withdrawn with the next batch.
@@ -204,11 +218,28 @@ mod tests {
         changes.withdraw(10, lease(10).address);
         changes.publish(&lease(11));
         leases.write(&mut changes);
-        assert_eq!(leases.lessor(10, &CLIENT), Some([10, 0, 41, 11]));
+        assert_eq!(leases.renew(10, &CLIENT), Some([10, 0, 41, 11]));
         changes.publish(&lease(10));
         changes.withdraw(10, lease(10).address);
         leases.write(&mut changes);
-        assert_eq!(leases.lessor(10, &CLIENT), None);
+        assert_eq!(leases.renew(10, &CLIENT), None);
+    }
+
+    #[test]
+    fn a_lease_is_renewed_once_until_its_server_has_answered() {
+        let leases = Leases::in_memory();
+        let mut changes = Changes::default();
+        for server in [10, 11] {
+            changes.publish(&lease(server));
+            leases.write(&mut changes);
+            assert_eq!(leases.renew(10, &CLIENT), Some([10, 0, 41, server]));
+            assert_eq!(leases.renew(10, &CLIENT), None, "nothing has come back");
+        }
+        for state in [State::Renewing, State::Rebinding] {
+            changes.publish(&Published { state, ..lease(10) });
+            leases.write(&mut changes);
+            assert_eq!(leases.renew(10, &CLIENT), None, "{state:?}");
+        }
     }
 
     #[test]
@@ -217,18 +248,18 @@ mod tests {
         let mut changes = Changes::default();
         changes.publish(&lease(10));
         leases.write(&mut changes);
-        assert_eq!(leases.lessor(10, &CLIENT), Some([10, 0, 41, 10]));
-        assert_eq!(leases.lessor(0, &CLIENT), None, "another VRF");
+        assert_eq!(leases.renew(0, &CLIENT), None, "another VRF");
         for other in [
             HolderKey { interface: 4, ..CLIENT },
             HolderKey { chaddr: [2, 0, 0, 0, 0, 2], ..CLIENT },
             HolderKey { address: [192, 168, 60, 32], ..CLIENT },
         ] {
-            assert_eq!(leases.lessor(10, &other), None, "{other:?}");
+            assert_eq!(leases.renew(10, &other), None, "{other:?}");
         }
+        assert_eq!(leases.renew(10, &CLIENT), Some([10, 0, 41, 10]), "the client itself");
         let token_ring = Published { hardware: Hardware { len: 16, ..lease(10).hardware }, ..lease(10) };
         changes.publish(&token_ring);
         leases.write(&mut changes);
-        assert_eq!(leases.lessor(10, &CLIENT), None, "a longer hardware address");
+        assert_eq!(leases.renew(10, &CLIENT), None, "a longer hardware address");
     }
 }

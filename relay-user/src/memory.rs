@@ -78,9 +78,9 @@ impl Memory {
         self.clients.take_over(&old.clients, |key, interface| renumber.heard(key, interface));
     }
 
-    /// The server of a client's lease.
-    pub fn lessor(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]> {
-        self.leases.lessor(vrf, key)
+    /// As [`Leases::renew`].
+    pub fn renew(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]> {
+        self.leases.renew(vrf, key)
     }
 }
 

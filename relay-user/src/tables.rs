@@ -194,8 +194,8 @@ impl Env for HostEnv<'_> {
         self.memory.holders.set(key, holder);
     }
 
-    fn lessor(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]> {
-        self.memory.lessor(vrf, key)
+    fn renew(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]> {
+        self.memory.renew(vrf, key)
     }
 
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {

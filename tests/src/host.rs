@@ -311,7 +311,7 @@ impl Env for Maps {
         self.held.borrow_mut().push((key, holder));
     }
 
-    fn lessor(&self, _vrf: u32, _key: &HolderKey) -> Option<[u8; 4]> {
+    fn renew(&self, _vrf: u32, _key: &HolderKey) -> Option<[u8; 4]> {
         None
     }
 

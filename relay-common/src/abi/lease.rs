@@ -50,6 +50,16 @@ pub mod lease_state {
 }
 
 impl Lease {
+    /// The server of this client's lease, if it has not been asked yet to extend it: from now on it has been.
+    #[inline(always)]
+    pub fn renew(&mut self, key: &HolderKey) -> Option<[u8; 4]> {
+        let renews = self.is_of(key) && self.state == lease_state::BOUND;
+        if renews {
+            self.state = lease_state::RENEWING;
+        }
+        renews.then_some(self.server)
+    }
+
     /// Whether it is the lease of this client; only clients with an Ethernet address are asked about.
     #[inline(always)]
     pub fn is_of(&self, key: &HolderKey) -> bool {

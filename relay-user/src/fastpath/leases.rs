@@ -10,6 +10,9 @@ use relay_common::abi::{Lease, LeaseKey};
 
 use super::{batch, object::Abi};
 
+/// Of `BPF_MAP_UPDATE_ELEM`: nothing is made that is not there.
+const BPF_EXIST: u64 = 2;
+
 /// The map.
 pub struct KernelLeases {
     map: maps::HashMap<MapData, Abi<LeaseKey>, Abi<Lease>>,
@@ -44,6 +47,14 @@ impl KernelLeases {
     pub fn get(&self, key: LeaseKey) -> Option<Lease> {
         // What cannot be read is not known.
         self.map.get(&Abi(key), 0).ok().map(|Abi(lease)| lease)
+    }
+
+    /// Puts a lease in the place of the one that is there for its address, if one still is.
+    ///
+    /// # Errors
+    /// There is none, or the kernel refuses.
+    pub fn replace(&mut self, key: LeaseKey, lease: Lease) -> Result<(), MapError> {
+        self.map.insert(Abi(key), Abi(lease), BPF_EXIST)
     }
 
     /// Puts leases in place of what is there for their addresses. What the kernel refuses, is left out.
