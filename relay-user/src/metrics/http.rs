@@ -19,7 +19,7 @@ use super::{Source, text};
 /// How long a client may take to ask.
 const ASK: Duration = Duration::from_secs(5);
 /// How long a connection may last, from its first octet to its last: three times what Prometheus waits for a scrape.
-const WHOLE: Duration = Duration::from_secs(30);
+pub(super) const WHOLE: Duration = Duration::from_secs(30);
 /// Octets of request line and headers.
 const MAX_HEADER: usize = 8192;
 

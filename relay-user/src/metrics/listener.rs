@@ -126,6 +126,10 @@ async fn accept(listener: Arc<TcpListener>, source: Arc<dyn Source>) {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
+                // What a client never takes goes with its connection, and does not stay with the kernel.
+                if let Err(error) = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(http::WHOLE)) {
+                    tracing::debug!(%peer, %error, "the kernel may keep an answer that nobody takes");
+                }
                 let connection = http::attend(stream, Arc::clone(&source), Arc::clone(&scrapes));
                 tokio::spawn(async move {
                     let _place = place;
