@@ -101,7 +101,7 @@ families! {
 
     REQUESTS Counter "requests" ["message" "path"] "Requests relayed to servers."
     REPLIES Counter "replies" ["message" "path"] "Replies relayed to clients."
-    NOT_RELAYED Counter "not_relayed_frames" ["reason" "fate" "path"] "Frames that the path which looked at them did not relay; one left to the slow path is counted here by the fast path, and by the slow path as what became of it."
+    NOT_RELAYED Counter "not_relayed_frames" ["reason" "fate" "path"] "Frames that the path which looked at them did not relay; fate `slow path` of the path fast: the daemon took them up."
     UNATTRIBUTED Counter "unattributed_frames" ["reason" "path"] "Those of the frames not relayed that no interface can be named for."
     WITHOUT_OPTION82 Counter "requests_without_option82" ["path"] "Requests that went on without option 82, because they would have become too long with it."
     SWAPPED_SECS Counter "requests_with_swapped_secs" ["path"] "Requests whose secs was in the wrong byte order."

@@ -56,9 +56,9 @@ pub fn bind_beside(present: &Server, address: SocketAddr) -> io::Result<Bound> {
         {
             // Sockets that both allow it may share a port. Only these two do, and only while the one follows the other.
             let next = socket(address)?;
+            next.set_reuseport(true)?;
             let present = socket2::SockRef::from(&*present.listener);
             present.set_reuse_port(true)?;
-            next.set_reuseport(true)?;
             let bound = listen(next, address);
             present.set_reuse_port(false)?;
             let bound = bound?;
