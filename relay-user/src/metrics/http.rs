@@ -92,3 +92,89 @@ fn respond(status: StatusCode, kind: &'static str, text: String) -> Response<Ful
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc};
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::metrics::Facts;
+
+    async fn get(source: Arc<dyn Source>, scrapes: &Arc<Semaphore>) -> (u16, String) {
+        let answer = answer(&Method::GET, "/metrics", source, Arc::clone(scrapes)).await;
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.expect("a body of one piece").to_bytes();
+        (status, String::from_utf8(body.into()).expect("text"))
+    }
+
+    struct Silent;
+
+    impl Source for Silent {
+        fn facts(&self) -> Result<Facts, String> {
+            Err("the client table does not answer".to_owned())
+        }
+    }
+
+    struct Broken;
+
+    impl Source for Broken {
+        fn facts(&self) -> Result<Facts, String> {
+            panic!("on purpose, by the test")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_scrape_without_facts_is_503_with_the_reason_and_its_place_is_given_back() {
+        let scrapes = Arc::new(Semaphore::new(1));
+        for _ in 0..3 {
+            let (status, said) = get(Arc::new(Silent), &scrapes).await;
+            assert_eq!((status, said.as_str()), (503, "the client table does not answer\n"));
+            let (status, said) = get(Arc::new(Broken), &scrapes).await;
+            assert!(status == 503 && said.starts_with("the metrics were not gathered: "), "{status} {said}");
+        }
+        assert_eq!(scrapes.available_permits(), 1);
+    }
+
+    /// It says that it has begun, and goes on when it is told to.
+    struct Slow {
+        began: mpsc::Sender<()>,
+        goes_on: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl Source for Slow {
+        fn facts(&self) -> Result<Facts, String> {
+            self.began.send(()).map_err(|error| error.to_string())?;
+            let goes_on = self.goes_on.lock().map_err(|error| error.to_string())?;
+            goes_on.recv().map_err(|error| error.to_string())?;
+            Err("done".to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_scrapes_are_gathered_at_once_than_there_are_places_also_when_nobody_waits_for_them() {
+        let scrapes = Arc::new(Semaphore::new(2));
+        let (began, beginnings) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel();
+        let source = Arc::new(Slow { began, goes_on: Mutex::new(goes_on) });
+        let ask = || {
+            let (source, scrapes) = (Arc::clone(&source), Arc::clone(&scrapes));
+            tokio::spawn(async move { get(source, &scrapes).await })
+        };
+        let abandoned = [ask(), ask()];
+        while scrapes.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        abandoned.iter().for_each(|asked| asked.abort());
+        let third = ask();
+        tokio::task::yield_now().await;
+        assert_eq!(scrapes.available_permits(), 0, "nobody waits for them, and they are still gathered");
+        assert!(!third.is_finished());
+        go_on.send(()).expect("the first goes on");
+        go_on.send(()).expect("the second goes on");
+        go_on.send(()).expect("the third goes on");
+        assert_eq!(third.await.expect("an answer"), (503, "done\n".to_owned()));
+        assert_eq!(beginnings.try_iter().count(), 3);
+    }
+}
