@@ -2,6 +2,7 @@
 
 mod answers;
 mod error;
+mod listening;
 mod paths;
 mod reload;
 
@@ -25,6 +26,7 @@ use crate::{
     snoop::{Rings, Snoop, policy},
 };
 use answers::Answers;
+use listening::Listening;
 use paths::{Paths, Redirects};
 use reload::Running;
 
@@ -54,6 +56,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
 
     // First of all, so that a second daemon finds out before it touches what the first one has pinned.
     let claim = control::claim(&config.relay.control_socket).await?;
+    let scraped = listening::bind(&config.effective)?;
     let (watcher, mut machine) = Watcher::start(plan::targets(&config), WatchOptions::default()).await?;
     settle(&mut machine, |_| true).await;
     let (features, mut redirects) = Redirects::watch().await;
@@ -66,6 +69,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let (order, mut orders) = mpsc::channel(1);
     let answers = Arc::new(Answers::new(&options.config, &paths, &first, snoop.handle().clone(), order));
     let control = claim.serve(answers.clone());
+    let mut scraped = Listening::start(scraped, answers.clone());
 
     tracing::info!(fast_path = paths.is_fast(), "ready");
     notify(&[sd_notify::NotifyState::Ready]);
@@ -88,6 +92,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
                 snoop: &snoop,
                 hosts: &wanted,
                 answers: &answers,
+                scraped: &mut scraped,
                 watcher: &watcher,
                 machine: &mut machine,
                 redirects: &redirects,
@@ -113,6 +118,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     tracing::info!("ending");
     notify(&[sd_notify::NotifyState::Stopping]);
     drop(control);
+    drop(scraped);
     drop(paths);
     // Behind both paths: it takes the last records, and stores what they changed.
     drop(snoop);

@@ -12,6 +12,7 @@ pub mod leasequery;
 pub mod leases;
 pub mod logging;
 pub mod memory;
+pub mod metrics;
 pub mod nexthop;
 pub mod option82;
 pub mod place;

@@ -79,6 +79,11 @@ impl Renumber {
         old.into_iter().filter_map(|(number, value)| Some((self.record(number)?, value))).collect()
     }
 
+    /// What [`Self::all`] leaves out: of interfaces that are gone.
+    pub fn gone<'a, T>(&self, old: &'a BTreeMap<u32, T>) -> impl Iterator<Item = &'a T> {
+        old.iter().filter_map(|(number, value)| self.record(*number).is_none().then_some(value))
+    }
+
     /// Who offered or gave an address to a client.
     pub fn holder(&self, mut key: HolderKey) -> Option<HolderKey> {
         key.interface = self.record(key.interface)?;
@@ -168,6 +173,7 @@ mod tests {
         assert_eq!([2, 3, 4, 5, 6].map(|old| renumber.record(old)), [Some(2), None, Some(3), None, None]);
         assert_eq!([0, 1, 2].map(|old| renumber.group(old)), [None, Some(0), None]);
         let counted = BTreeMap::from([(0, "nobody's"), (1, "eth1"), (2, "eth2"), (4, "of eth2")]);
+        assert_eq!(renumber.gone(&counted).collect::<Vec<_>>(), [&"eth1"]);
         assert_eq!(renumber.all(counted), [(0, "nobody's"), (2, "eth2"), (3, "of eth2")].into());
     }
 

@@ -229,3 +229,21 @@ fn a_new_configuration_changes_nothing_that_the_watch_has_seen_of_what_stays() {
     assert_eq!(network.watch.server(2, ip(A), network.now).clients, 0);
     assert_eq!(network.watch.server(2, ip(B), network.now), b);
 }
+
+#[test]
+fn what_was_counted_is_in_the_sum_since_the_start_also_when_its_hour_is_over() {
+    let mut network = Network::new(&[(A, 0), (B, 0)], &[A, B], 3);
+    for round in 1..=4 {
+        (0..10).for_each(|client| network.attach(client));
+        let (hour, ever) = (network.watch.server(1, ip(A), network.now), network.watch.server_ever(1, ip(A)));
+        assert_eq!((hour.answers(), ever.answers()), (5, 5 * round), "round {round}");
+        assert_eq!(ever.waited_for, Duration::from_millis(3) * u32::try_from(ever.answers()).expect("few"));
+        assert_eq!(ever.latencies.iter().sum::<u64>(), ever.answers());
+        let group = (network.watch.group(1, network.now), network.watch.group_ever(1));
+        assert_eq!((group.0.discovers[0], group.1.discovers[0]), (10, 10 * round), "round {round}");
+        // Longer than all parts of the window together.
+        network.now = network.now.after(Duration::from_secs(3 * 3600));
+    }
+    assert_eq!(network.watch.server(1, ip(A), network.now).answers(), 0);
+    assert_eq!(network.watch.server_ever(1, ip(A)).answers(), 20);
+}

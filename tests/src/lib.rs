@@ -15,6 +15,7 @@ pub mod pinned;
 pub mod routed;
 pub mod rules;
 pub mod scale;
+pub mod scrape;
 pub mod scripted;
 pub mod site;
 pub mod subject;

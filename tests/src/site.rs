@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use relay_user::control::leases::{Filter, Leases, Servers};
-use relay_user::control::model::Stats;
+use relay_user::control::model::{Stats, Status};
 use relay_user::control::{self, Command as Verb, Question};
 use tempfile::TempDir;
 
 use crate::lab::{Namespace, Proc};
-use crate::subject::{Mode, binary, stats};
+use crate::subject::{Mode, binary, stats, status};
 
 /// How long start-up and end may take on a busy machine, or under emulation.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -74,6 +74,15 @@ impl Site {
         Ok(process)
     }
 
+    /// Starts a daemon that says `said` and ends by itself: that line, and its exit code.
+    pub fn ends_by_itself(&self, said: &str) -> Result<(String, Option<i32>)> {
+        let mut command = Command::new(binary()?);
+        command.arg("run").arg("--config").arg(self.configuration());
+        let mut process = self.host.spawn(command)?;
+        let line = process.wait_for_line(said, DEADLINE)?;
+        Ok((line, process.wait(DEADLINE)?.code()))
+    }
+
     /// Ends a daemon at once, as a fault would.
     pub fn kill(&self, mut process: Proc) -> Result<()> {
         process.signal(Signal::SIGKILL)?;
@@ -121,6 +130,11 @@ impl Site {
     /// The counters.
     pub fn stats(&self) -> Result<Stats> {
         stats(&self.socket())
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> Result<Status> {
+        status(&self.socket())
     }
 
     /// The control socket.

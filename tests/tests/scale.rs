@@ -1,13 +1,13 @@
 //! Thousands of interfaces on one relay: every reply reaches the client that asked, and no other.
 //!
-//! What start-up takes and what memory it needs is printed (`-- --nocapture`), and decides nothing.
+//! What start-up and a scrape of the metrics take and what memory it needs is printed (`-- --nocapture`), and decides nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test panics; clippy exempts only the functions marked #[test]")]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Instant;
 
@@ -20,6 +20,7 @@ use relay_tests::scale::clients::every_circuit_asked_once;
 use relay_tests::scale::cost::Memory;
 use relay_tests::scale::server::{Echo, offer};
 use relay_tests::scale::{Circuit, Server, batch, every_client_gets_its_own_reply, vrfs};
+use relay_tests::scrape::{Samples, request};
 use relay_tests::subject::Mode;
 use relay_tests::vm::daemon::Daemon;
 use relay_user::config::Config;
@@ -31,6 +32,7 @@ use relay_user::tables::HostEnv;
 /// write within the patience of who asks.
 const COUNTED: usize = 1024;
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 41, 10);
+const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9567);
 /// The servers' and the clients' side of one giaddr for all.
 const SHARED_GIADDR: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 1);
 
@@ -68,7 +70,8 @@ fn every_reply_is_its_own_from(echo: Echo, title: &str, mode: Mode, circuits: &[
     let mut configuration = format!("[[server_group]]\nname = \"core\"\nservers = [\"{SERVER}\"]\n\n");
     configuration.extend(circuits.iter().map(|circuit| circuit.configuration(EDGE, "core")));
     let started = Instant::now();
-    let relay = Daemon::start(&network.relay, mode, &configuration).unwrap();
+    let settings = format!("{}\nmetrics_listen = \"{METRICS}\"", mode.settings());
+    let relay = Daemon::with(&network.relay, &settings, &configuration).unwrap();
     let (start, memory) = (started.elapsed(), Memory::of(relay.process().pid()).unwrap());
 
     let asked = Instant::now();
@@ -83,8 +86,35 @@ fn every_reply_is_its_own_from(echo: Echo, title: &str, mode: Mode, circuits: &[
         memory.kernel,
     );
     every_circuit_asked_once(circuits, &server.end().unwrap()).unwrap();
+    a_scrape_has_every_interface(&title, &network, mode, circuits);
     if circuits.len() <= COUNTED {
         nothing_else_was_counted(&relay, mode, circuits.len());
+    }
+}
+
+/// A scrape has what every interface has counted, and nothing that it has not.
+fn a_scrape_has_every_interface(title: &str, network: &Direct, mode: Mode, circuits: &[Circuit]) {
+    let (path, other) = if mode.is_fast() { ("fast", "slow") } else { ("slow", "fast") };
+    let started = Instant::now();
+    let answer = request(&network.relay, "GET", METRICS, "/metrics").unwrap();
+    let took = started.elapsed();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let samples = Samples::read(&answer.body).unwrap();
+    println!(
+        "{title}: a scrape of {} octets, {} samples, in {took:?}",
+        answer.length,
+        samples.iter().count()
+    );
+    for (direction, message) in [("requests", "discover"), ("replies", "offer")] {
+        let total = |path| {
+            samples.get(&format!("{direction}_total{{message=\"{message}\",path=\"{path}\"}}")).unwrap()
+        };
+        assert_eq!((total(path), total(other)), (circuits.len() as f64 + 1.0, 0.0), "{title}: {direction}");
+        let name = format!("xdp_dhcrelay_interface_{direction}_total{{");
+        let series: Vec<f64> =
+            samples.iter().filter(|(series, _)| series.starts_with(&name)).map(|(_, count)| count).collect();
+        assert_eq!(series.len(), circuits.len(), "{title}: {direction}");
+        assert_eq!(series.iter().sum::<f64>(), total(path), "{title}: {direction}");
     }
 }
 

@@ -135,6 +135,16 @@ impl Watch {
         self.groups.get(&group).map(|window| window.hour(now)).unwrap_or_default()
     }
 
+    /// What was counted of a server of a group since the start.
+    pub fn server_ever(&self, group: u32, server: Ipv4Addr) -> ServerCounts {
+        self.servers.get(&(group, server)).map(Window::ever).unwrap_or_default()
+    }
+
+    /// What was counted of a group since the start.
+    pub fn group_ever(&self, group: u32) -> GroupCounts {
+        self.groups.get(&group).map(Window::ever).unwrap_or_default()
+    }
+
     fn name(&self, event: &Event) -> u64 {
         let seat = self.seats.get(event.interface as usize).copied().unwrap_or(event.interface);
         self.hasher.hash_one((seat, Hardware::of(event)))
@@ -173,7 +183,7 @@ impl Watch {
         let Some(offer) = episode.offer(event, number, at) else { return };
         counts.offered(offer.secs, offer.took, offer.first_of_server);
         let counts = self.groups.entry(group).or_default().now(at);
-        counts.different += u32::from(offer.differs);
+        counts.different += u64::from(offer.differs);
         if let Some(waited) = offer.first_of_all {
             counts.clients[secs_slot(offer.secs)] += 1;
             self.interfaces.entry(event.interface).or_default().now(at).served(offer.secs, waited);

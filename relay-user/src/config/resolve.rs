@@ -3,6 +3,7 @@
 //! Like the static checks, it goes on after a fault to find the others.
 
 mod interface;
+mod listen;
 mod places;
 mod smart;
 
@@ -45,6 +46,7 @@ impl Config {
             .collect();
         places::apart(&self.interfaces, self.relay.xdp_mode, &topology, &mut report);
         self.check_shared_giaddrs(&resolved, &mut report);
+        listen::metrics(self.relay.metrics_listen, machine, &mut report);
 
         let mut warnings = self.warnings().to_vec();
         warnings.extend(report.finish()?);

@@ -56,7 +56,7 @@ impl Source {
     }
 
     /// A problem at `key`, or at the nearest table around it that the file has, or at the first line.
-    pub(super) fn problem(&self, key: &str, message: String, remedy: String) -> Problem {
+    pub(crate) fn problem(&self, key: &str, message: String, remedy: String) -> Problem {
         let mut nearest = key;
         let position = loop {
             if let Some(position) = self.positions.get(nearest) {

@@ -4,7 +4,7 @@ mod present;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, atomic::Ordering},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic::Ordering},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -19,6 +19,7 @@ use crate::{
         leases::{ClientStats, StepRow},
         model::{Count, InterfaceStats, Reloaded, Stats, Status, messages, reasons},
     },
+    metrics::{self, Facts},
     nexthop::Snapshot,
     slowpath::State,
     snoop::{self, answer},
@@ -28,7 +29,7 @@ use present::Present;
 /// How many may follow the events at one time: each takes one of the control socket's places.
 const FOLLOWERS: usize = 16;
 
-/// Answers the control socket.
+/// Answers the control socket and the metrics listener.
 pub(super) struct Answers {
     path: PathBuf,
     started: Instant,
@@ -73,8 +74,11 @@ impl Answers {
         Held(self.present.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn status(&self) -> Option<Status> {
-        let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+    fn present(&self) -> RwLockReadGuard<'_, Present> {
+        self.present.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn status(&self, present: &Present) -> Option<Status> {
         Some(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -88,26 +92,15 @@ impl Answers {
         })
     }
 
-    fn stats(&self) -> Result<Stats, String> {
-        let clients = self.snoop.ask(answer::stats)?;
-        let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
-        let nobody = self.counters(&present, 0)?;
-        let mut punts_lost = nobody.fast.punts_lost;
+    /// `clients` is the table's part.
+    fn stats(&self, present: &Present, clients: ClientStats) -> Result<Stats, String> {
+        let nobody = self.counters(present, 0)?;
+        let mut punts_lost = nobody.fast.punts_lost + self.gone(present).fast.punts_lost;
         let mut interfaces = Vec::new();
         for interface in &present.interfaces {
-            let both = self.counters(&present, interface.index)?;
+            let both = self.counters(present, interface.index)?;
             punts_lost += both.fast.punts_lost;
-            interfaces.push(InterfaceStats {
-                index: interface.index,
-                name: interface.name.clone(),
-                vlan: interface.vlan.clone(),
-                requests: messages(|slot| both.count(|counters| counters.requests[slot])),
-                replies: messages(|slot| both.count(|counters| counters.replies[slot])),
-                option82_left_out: both.count(|counters| counters.option82_left_out),
-                swapped_secs: both.count(|counters| counters.swapped_secs),
-                to_holder: both.count(|counters| counters.to_holder),
-                reasons: both.reasons(),
-            });
+            interfaces.push(both.stats(interface.index, &interface.name, interface.vlan.as_deref()));
         }
         Ok(Stats {
             interfaces,
@@ -133,13 +126,35 @@ impl Answers {
         };
         Ok(Both { fast, slow: self.state.counters(interface) })
     }
+
+    /// Of all interfaces that are not there any more.
+    fn gone(&self, present: &Present) -> Both {
+        let fast = present.kernel.as_ref().map_or_else(Counters::zeroed, |reader| reader.gone());
+        Both { fast, slow: self.state.gone() }
+    }
+}
+
+impl metrics::Source for Answers {
+    fn facts(&self) -> Result<Facts, String> {
+        let table = self.snoop.ask(answer::facts)?;
+        let present = self.present();
+        Ok(Facts {
+            status: self.status(&present).ok_or("the daemon does not know yet how it stands")?,
+            stats: self.stats(&present, table.stats.clone())?,
+            gone: self.gone(&present).stats(0, "", None),
+            table,
+        })
+    }
 }
 
 impl Source for Answers {
     fn answer(&self, question: &Question) -> Result<Vec<u8>, String> {
         let json = match question.command {
-            Command::Status => serde_json::to_vec(&self.status()),
-            Command::Stats => serde_json::to_vec(&self.stats()?),
+            Command::Status => serde_json::to_vec(&self.status(&self.present())),
+            Command::Stats => {
+                let clients = self.snoop.ask(answer::stats)?;
+                serde_json::to_vec(&self.stats(&self.present(), clients)?)
+            }
             Command::Leases => {
                 let (filter, state) = (question.filter.clone(), question.filter.state()?);
                 serde_json::to_vec(&self.snoop.ask(move |view| answer::leases(view, &filter, state))?)
@@ -187,6 +202,20 @@ struct Both {
 impl Both {
     fn count(&self, of: impl Fn(&Counters) -> u64) -> Count {
         Count { fast: of(&self.fast), slow: of(&self.slow) }
+    }
+
+    fn stats(&self, index: u32, name: &str, vlan: Option<&str>) -> InterfaceStats {
+        InterfaceStats {
+            index,
+            name: name.to_owned(),
+            vlan: vlan.map(str::to_owned),
+            requests: messages(|slot| self.count(|counters| counters.requests[slot])),
+            replies: messages(|slot| self.count(|counters| counters.replies[slot])),
+            option82_left_out: self.count(|counters| counters.option82_left_out),
+            swapped_secs: self.count(|counters| counters.swapped_secs),
+            to_holder: self.count(|counters| counters.to_holder),
+            reasons: self.reasons(),
+        }
     }
 
     fn reasons(&self) -> std::collections::BTreeMap<String, Count> {

@@ -5,7 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::{
-    config::{ConfigError, host::HostError},
+    config::{ConfigError, Problem, host::HostError},
     control::ControlError,
     fastpath::FastPathError,
     nexthop::NextHopError,
@@ -45,6 +45,9 @@ pub enum DaemonError {
     /// Host routes cannot be installed.
     #[error("host routes: no netlink socket: {0}")]
     HostRoutes(#[source] io::Error),
+    /// Metrics cannot be listened for.
+    #[error("{0}")]
+    Metrics(Box<Problem>),
     /// The control socket.
     #[error(transparent)]
     Control(#[from] ControlError),

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::{
     DaemonError,
     answers::Answers,
+    listening::Listening,
     paths::{Paths, Redirects},
     settle,
 };
@@ -26,6 +27,7 @@ pub(super) struct Running<'a> {
     pub(super) snoop: &'a Snoop,
     pub(super) hosts: &'a Wanted,
     pub(super) answers: &'a Answers,
+    pub(super) scraped: &'a mut Listening,
     pub(super) watcher: &'a Watcher,
     pub(super) machine: &'a mut watch::Receiver<Arc<Snapshot>>,
     pub(super) redirects: &'a Redirects,
@@ -60,6 +62,7 @@ impl Running<'_> {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
+        let listener = self.scraped.prepare(&self.paths.config().effective, &config.effective)?;
         // The servers of both: those that are new want a next hop before a request is for them.
         let before = plan::targets(self.paths.config());
         let after = plan::targets(&config);
@@ -68,6 +71,9 @@ impl Running<'_> {
         settle(self.machine, |target| !before.contains(target)).await;
         let snapshot = self.machine.borrow_and_update().clone();
         let done = self.go_over(config, &snapshot);
+        if done.is_ok() {
+            self.scraped.go_over(listener).await;
+        }
         self.watcher.set_targets(if done.is_ok() { after } else { before }).await?;
         done.map(|()| changes)
     }

@@ -11,8 +11,15 @@ use crate::renumber::Renumber;
 /// The map `counters`; it is read while other maps are being changed.
 pub struct Reader {
     map: PerCpuArray<MapData, Abi<Counters>>,
-    /// What objects before this one had counted, by interface: counters never go back.
-    before: OnceLock<BTreeMap<u32, Counters>>,
+    /// What objects before this one had counted: counters never go back.
+    before: OnceLock<Before>,
+}
+
+struct Before {
+    /// By interface.
+    counted: BTreeMap<u32, Counters>,
+    /// Of interfaces that are gone, together.
+    gone: Counters,
 }
 
 impl TryFrom<Map> for Reader {
@@ -26,10 +33,15 @@ impl TryFrom<Map> for Reader {
 impl Reader {
     /// The counters of an interface, 0 for what belongs to none.
     pub fn counters(&self, interface: u32) -> Result<Counters, FastPathError> {
-        let before = self.before.get().and_then(|before| before.get(&interface)).copied();
+        let before = self.before.get().and_then(|before| before.counted.get(&interface)).copied();
         let values = self.map.get(&interface, 0).map_err(|source| FastPathError::map("counters", source))?;
         let sum = before.unwrap_or_else(bytemuck::Zeroable::zeroed);
         Ok(values.iter().fold(sum, |sum, value| add(sum, &value.0)))
+    }
+
+    /// The counters of all interfaces together that a configuration before this one had and this one has not.
+    pub fn gone(&self) -> Counters {
+        self.before.get().map_or_else(bytemuck::Zeroable::zeroed, |before| before.gone)
     }
 
     /// Goes on from where another object's counters have ended, whose programs do not run any more.
@@ -45,8 +57,9 @@ impl Reader {
                 Err(error) => outcome = Err(error),
             }
         }
+        let gone = renumber.gone(&before).fold(old.gone(), add);
         // Once: an object takes another's place only when it begins.
-        let _ = self.before.set(renumber.all(before));
+        let _ = self.before.set(Before { counted: renumber.all(before), gone });
         outcome
     }
 }

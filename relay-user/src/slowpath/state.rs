@@ -13,7 +13,10 @@ use std::{
 use bytemuck::Zeroable as _;
 use relay_common::abi::Counters;
 
-use crate::{leasequery::answers::Answers, renumber::Renumber, snoop::inbox::Inbox, tables::Tables};
+use crate::{
+    fastpath::counters::add, leasequery::answers::Answers, renumber::Renumber, snoop::inbox::Inbox,
+    tables::Tables,
+};
 
 /// The tables of one moment, and the ports on which XDP has looked at a frame before the slow path does.
 #[derive(Clone, Debug, Default)]
@@ -24,11 +27,25 @@ pub struct View {
     pub fast_ports: BTreeSet<u32>,
 }
 
+/// What the slow path has counted.
+#[derive(Debug)]
+struct Counted {
+    by_interface: BTreeMap<u32, Counters>,
+    /// Of interfaces that are gone, together.
+    gone: Counters,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Self { by_interface: BTreeMap::new(), gone: Counters::zeroed() }
+    }
+}
+
 /// Shared by the slow path's thread and the daemon.
 #[derive(Debug, Default)]
 pub struct State {
     view: RwLock<Arc<View>>,
-    counters: Mutex<BTreeMap<u32, Counters>>,
+    counters: Mutex<Counted>,
     /// Wakes the thread of the slow path.
     waker: Mutex<Option<UnixStream>>,
     /// Records for the client table.
@@ -65,24 +82,31 @@ impl State {
 
     /// The counters of an interface, 0 for what belongs to none.
     pub fn counters(&self, interface: u32) -> Counters {
-        self.lock().get(&interface).copied().unwrap_or_else(Counters::zeroed)
+        self.lock().by_interface.get(&interface).copied().unwrap_or_else(Counters::zeroed)
     }
 
-    /// Counters follow their interfaces to other numbers; those of interfaces that are gone are gone too.
+    /// The counters of all interfaces together that a configuration before this one had and this one has not.
+    pub fn gone(&self) -> Counters {
+        self.lock().gone
+    }
+
+    /// Counters follow their interfaces to other numbers; of those of interfaces that are gone the sum is kept.
     pub(super) fn renumber(&self, renumber: &Renumber) {
-        let mut counters = self.lock();
-        *counters = renumber.all(std::mem::take(&mut *counters));
+        let mut counted = self.lock();
+        let before = std::mem::take(&mut counted.by_interface);
+        counted.gone = renumber.gone(&before).fold(counted.gone, add);
+        counted.by_interface = renumber.all(before);
     }
 
     pub(super) fn count(&self, interface: u32, change: impl FnOnce(&mut Counters)) {
-        change(self.lock().entry(interface).or_insert_with(Counters::zeroed));
+        change(self.lock().by_interface.entry(interface).or_insert_with(Counters::zeroed));
     }
 
     pub(super) fn send_failed(&self, count: usize) {
         self.send_errors.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Counters>> {
+    fn lock(&self) -> MutexGuard<'_, Counted> {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,7 @@
-//! The answers of the client table: rows for `leases`, the watch for `servers`, and its part of `stats`.
+//! The answers of the client table: rows for `leases`, the watch for `servers`, its part of `stats`, and all of it for
+//! metrics.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use super::{Labels, View, step};
 use crate::{
@@ -8,6 +9,7 @@ use crate::{
     control::leases::{
         ClientStats, Filter, FindingRow, GroupWatch, LeaseRow, Leases, ServerWatch, Servers, ignored,
     },
+    metrics::{GroupEver, InterfaceClients, TableFacts},
 };
 
 /// The clients that `filter` admits. Rows are made of these only: a question about one client of a million is cheap.
@@ -77,8 +79,8 @@ pub fn servers(view: &View<'_>) -> Servers {
             GroupWatch {
                 name: group.name.clone(),
                 vrf: group.vrf.as_ref().map(|vrf| vrf.name.clone()),
-                discovers: together.discovers.to_vec(),
-                clients: together.clients.to_vec(),
+                discovers: together.discovers.map(of_an_hour).to_vec(),
+                clients: together.clients.map(of_an_hour).to_vec(),
                 servers: group
                     .servers
                     .iter()
@@ -88,11 +90,11 @@ pub fn servers(view: &View<'_>) -> Servers {
                             address: server.address,
                             vrf: server.vrf_name(),
                             min_secs: server.min_secs,
-                            clients: counts.clients,
-                            offers: counts.offers.to_vec(),
-                            acks: counts.acks,
-                            naks: counts.naks,
-                            latencies: counts.latencies.to_vec(),
+                            clients: of_an_hour(counts.clients),
+                            offers: counts.offers.map(of_an_hour).to_vec(),
+                            acks: of_an_hour(counts.acks),
+                            naks: of_an_hour(counts.naks),
+                            latencies: counts.latencies.map(of_an_hour).to_vec(),
                         }
                     })
                     .collect(),
@@ -112,6 +114,11 @@ pub fn servers(view: &View<'_>) -> Servers {
         .map(|finding| FindingRow { warning: true, text: finding.to_string() });
     let findings = watched.chain(asked).collect();
     Servers { groups, findings }
+}
+
+/// A number of messages in an hour: a million a second are not more than this holds.
+fn of_an_hour(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The table's part of `stats`. What the fast path lost is added by the one who can read it.
@@ -135,4 +142,47 @@ pub fn stats(view: &View<'_>) -> ClientStats {
         host_route_failures: view.tallies.hosts.failures,
         leasequery: view.recovery.is_on().then(|| view.recovery.tally()),
     }
+}
+
+/// What metrics are made of.
+pub fn facts(view: &View<'_>) -> TableFacts {
+    TableFacts { stats: stats(view), servers: servers(view), ever: ever(view), clients: clients(view) }
+}
+
+/// The failover watch since the start.
+fn ever(view: &View<'_>) -> Vec<GroupEver> {
+    let groups = (0u32..).zip(&view.config.groups);
+    groups
+        .map(|(index, group)| GroupEver {
+            name: group.name.clone(),
+            counts: view.watch.group_ever(index),
+            servers: group
+                .servers
+                .iter()
+                .map(|server| {
+                    (server.address, server.vrf_name(), view.watch.server_ever(index, server.address))
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// Clients by interface and state. Looks at all of them.
+fn clients(view: &View<'_>) -> Vec<InterfaceClients> {
+    let mut counts: BTreeMap<u32, [u64; State::ALL.len()]> = BTreeMap::new();
+    for client in view.table.clients() {
+        counts.entry(client.key.interface).or_default()[client.state as usize] += 1;
+    }
+    counts
+        .into_iter()
+        .map(|(index, states)| {
+            let label = view.labels.get(index);
+            InterfaceClients {
+                interface: label.map(|label| label.name.clone()).unwrap_or_default(),
+                vlan: label.and_then(|label| label.vlan.clone()),
+                vrf: label.and_then(|label| label.vrf.clone()),
+                states,
+            }
+        })
+        .collect()
 }

@@ -402,3 +402,22 @@ fn every_vlan_of_a_port_can_be_an_interface() {
         ],
     );
 }
+
+#[test]
+fn an_address_to_listen_on_for_metrics_that_is_not_there_or_in_a_vrf_is_warned_of() {
+    let warnings = |address: &str| -> Vec<String> {
+        let text = format!("[relay]\nmetrics_listen = \"{address}:9567\"\n{GOOD}");
+        let resolved = good(&text).resolve(&machine()).unwrap_or_else(|error| panic!("{error}"));
+        resolved.warnings.iter().map(ToString::to_string).collect()
+    };
+    for there in ["127.0.0.1", "127.0.0.53", "0.0.0.0", "192.168.60.2", "192.168.70.2", "[2001:db8::1]"] {
+        assert_eq!(warnings(there), [""; 0], "{there}");
+    }
+    let remedy = "name an address of this machine that is in no VRF, or 0.0.0.0 for all";
+    for (address, message) in [
+        ("192.0.2.77", "no device of this machine has the address 192.0.2.77"),
+        ("10.0.41.2", "10.0.41.2 is an address in the VRF \"mgmt\", and the daemon listens outside of VRFs"),
+    ] {
+        assert_eq!(warnings(address), [format!("{FILE}:2: relay.metrics_listen: {message}; {remedy}")]);
+    }
+}

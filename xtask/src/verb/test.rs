@@ -21,8 +21,12 @@ use crate::{
 use totals::Totals;
 
 /// Targets outside the libraries that need neither namespaces nor BPF, as (package, integration test).
-const UNPRIVILEGED_TARGETS: [(&str, &str); 3] =
-    [("relay-user", "config"), ("relay-tests", "golden"), ("relay-tests", "oracle")];
+const UNPRIVILEGED_TARGETS: [(&str, &str); 4] = [
+    ("relay-user", "config"),
+    ("relay-user", "metrics"),
+    ("relay-tests", "golden"),
+    ("relay-tests", "oracle"),
+];
 
 /// Packages whose unit tests need nothing of the machine.
 const UNPRIVILEGED_PACKAGES: [&str; 3] = ["relay-common", "relay-user", "xtask"];

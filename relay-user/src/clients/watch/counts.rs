@@ -1,4 +1,4 @@
-//! Counts of the last hour, in twelve parts of five minutes.
+//! Counts of the last hour, in twelve parts of five minutes, and their sum since the start, which never goes back.
 
 use std::{ops::AddAssign, time::Duration};
 
@@ -21,37 +21,44 @@ pub(super) fn secs_slot(secs: u16) -> usize {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerCounts {
     /// OFFERs by the `secs` of the DISCOVER they answer.
-    pub offers: [u32; SECS],
+    pub offers: [u64; SECS],
     /// Clients it has offered an address, each dialogue once.
-    pub clients: u32,
+    pub clients: u64,
     /// ACKs.
-    pub acks: u32,
+    pub acks: u64,
     /// NAKs.
-    pub naks: u32,
+    pub naks: u64,
     /// Response times of all of them, but for what only passed.
-    pub latencies: [u32; LATENCIES],
+    pub latencies: [u64; LATENCIES],
+    /// The sum of those response times.
+    pub waited_for: Duration,
 }
 
 impl ServerCounts {
     /// Answers of every kind.
-    pub fn answers(&self) -> u32 {
-        self.offers.iter().sum::<u32>() + self.acks + self.naks
+    pub fn answers(&self) -> u64 {
+        self.offers.iter().sum::<u64>() + self.acks + self.naks
     }
 
     pub(super) fn offered(&mut self, secs: u16, took: Duration, first: bool) {
         self.offers[secs_slot(secs)] += 1;
-        self.clients += u32::from(first);
-        self.latencies[latency_slot(took)] += 1;
+        self.clients += u64::from(first);
+        self.took(took);
     }
 
     pub(super) fn answered(&mut self, nak: bool, took: Duration) {
         self.passed(nak);
-        self.latencies[latency_slot(took)] += 1;
+        self.took(took);
     }
 
     pub(super) fn passed(&mut self, nak: bool) {
-        self.acks += u32::from(!nak);
-        self.naks += u32::from(nak);
+        self.acks += u64::from(!nak);
+        self.naks += u64::from(nak);
+    }
+
+    fn took(&mut self, took: Duration) {
+        self.latencies[latency_slot(took)] += 1;
+        self.waited_for = self.waited_for.saturating_add(took);
     }
 }
 
@@ -64,11 +71,11 @@ fn latency_slot(took: Duration) -> usize {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GroupCounts {
     /// DISCOVERs by `secs`.
-    pub discovers: [u32; SECS],
+    pub discovers: [u64; SECS],
     /// Clients that got an OFFER, by the `secs` at which the first came, each dialogue once.
-    pub clients: [u32; SECS],
+    pub clients: [u64; SECS],
     /// Clients that were offered different addresses at once, before one server would answer for the other.
-    pub different: u32,
+    pub different: u64,
 }
 
 /// What the clients of an interface got.
@@ -105,7 +112,7 @@ impl InterfaceCounts {
     }
 }
 
-fn add<const N: usize>(to: &mut [u32; N], more: [u32; N]) {
+fn add<const N: usize>(to: &mut [u64; N], more: [u64; N]) {
     for (to, more) in to.iter_mut().zip(more) {
         *to += more;
     }
@@ -113,9 +120,10 @@ fn add<const N: usize>(to: &mut [u32; N], more: [u32; N]) {
 
 impl AddAssign for ServerCounts {
     fn add_assign(&mut self, other: Self) {
-        let Self { offers, clients, acks, naks, latencies } = other;
+        let Self { offers, clients, acks, naks, latencies, waited_for } = other;
         add(&mut self.offers, offers);
         add(&mut self.latencies, latencies);
+        self.waited_for = self.waited_for.saturating_add(waited_for);
         self.clients += clients;
         self.acks += acks;
         self.naks += naks;
@@ -146,11 +154,13 @@ impl AddAssign for InterfaceCounts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window<T> {
     parts: [(u64, T); PARTS],
+    /// The sum of the parts that have made way for others.
+    past: T,
 }
 
 impl<T: Copy + Default> Default for Window<T> {
     fn default() -> Self {
-        Self { parts: [(u64::MAX, T::default()); PARTS] }
+        Self { parts: [(u64::MAX, T::default()); PARTS], past: T::default() }
     }
 }
 
@@ -160,9 +170,19 @@ impl<T: Copy + Default + AddAssign> Window<T> {
         let period = period(at);
         let part = &mut self.parts[(period % PARTS as u64) as usize];
         if part.0 != period {
+            self.past += part.1;
             *part = (period, T::default());
         }
         &mut part.1
+    }
+
+    /// The sum of everything that was ever counted.
+    pub(super) fn ever(&self) -> T {
+        let mut sum = self.past;
+        for (_, counts) in self.parts {
+            sum += counts;
+        }
+        sum
     }
 
     /// The sum of the last hour.

@@ -9,7 +9,7 @@ use super::{SECS, Watch};
 use crate::clients::BootTime;
 
 /// Clients that must have been served before the absence of a server means anything.
-const CLIENTS: u32 = 16;
+const CLIENTS: u64 = 16;
 /// Unanswered DISCOVERs before clients are said to wait.
 const UNANSWERED: u32 = 3;
 /// Periods of five minutes in which a silent server has been silent.
@@ -49,7 +49,7 @@ pub enum Finding {
     /// Two servers offer different addresses to one client, at once.
     Different {
         /// How many clients.
-        clients: u32,
+        clients: u64,
     },
     /// A server answers nobody, and others of its group do.
     Silent {
@@ -114,7 +114,7 @@ impl Watch {
                 let Some(from) = offers.iter().position(|&offers| offers > 0) else { continue };
                 // A server that is asked only from there on cannot answer before.
                 if from > usize::from(server.min_secs)
-                    && together.clients[usize::from(server.min_secs).min(SECS)..from].iter().sum::<u32>()
+                    && together.clients[usize::from(server.min_secs).min(SECS)..from].iter().sum::<u64>()
                         >= CLIENTS
                 {
                     findings.push(Finding::Late { server: server.address, secs: from as u16 });
@@ -147,6 +147,6 @@ impl Watch {
             self.servers.get(&(group, server)).map_or(0, |window| window.last(now, SILENT).answers());
         let recent = self.groups.get(&group).map(|window| window.last(now, SILENT)).unwrap_or_default();
         let from = usize::from(min_secs).min(SECS - 1);
-        answers == 0 && recent.clients[from..].iter().sum::<u32>() >= CLIENTS
+        answers == 0 && recent.clients[from..].iter().sum::<u64>() >= CLIENTS
     }
 }
