@@ -121,6 +121,11 @@ impl Ours {
         self.places[1].path()
     }
 
+    /// Requests that the fast path has sent to the server of the lease alone.
+    pub(crate) fn to_holder(&self) -> Result<u64> {
+        Ok(stats(&self.socket)?.interfaces.iter().map(|interface| interface.to_holder.fast).sum())
+    }
+
     /// Frames that the fast path has not relayed so far, whatever the reason.
     pub(crate) fn refused(&self) -> Result<u64> {
         let stats = stats(&self.socket)?;

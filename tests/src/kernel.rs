@@ -185,6 +185,7 @@ pub struct Kernel {
     counters: Vec<Counters>,
     /// What the program remembers.
     pub memory: Memory,
+    leases: Arc<Leases>,
 }
 
 impl Kernel {
@@ -202,11 +203,18 @@ impl Kernel {
         object.apply(&Tables::default(), tables)?;
         let punted = object.take_punted().context("the ring of punted copies is taken")?;
         let rings = object.take_events().context("the rings of events are taken")?;
-        let memory = Memory::new(object.take_memory(), Arc::new(Leases::nowhere()));
+        let leases = object.take_leases().context("the map of leases is taken")?;
+        let leases = Arc::new(Leases::in_kernel(leases));
+        let memory = Memory::new(object.take_memory(), leases.clone());
         let reader = object.counters();
         let counters =
             (0..=sizes.interfaces).map(|interface| reader.counters(interface)).collect::<Result<_, _>>()?;
-        Ok(Self { object, punted, rings, counters, memory })
+        Ok(Self { object, punted, rings, counters, memory, leases })
+    }
+
+    /// The leases that the program knows.
+    pub fn leases(&self) -> &Leases {
+        &self.leases
     }
 
     /// Runs the program on a frame that came in on `device`.

@@ -3,9 +3,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use relay_common::{Reason, Verdict};
+use relay_common::{Reason, Verdict, remark};
 use relay_tests::check;
 use relay_tests::host::{self, Maps};
 use relay_tests::kernel::compare::{Did, compare};
@@ -13,6 +15,8 @@ use relay_tests::kernel::report::report;
 use relay_tests::kernel::{self, Kernel};
 use relay_tests::oracle::world::World;
 use relay_tests::rules::{self, Expect};
+use relay_user::clients::{BootTime, Hardware, Published, State};
+use relay_user::leases::{Changes, Leases};
 use relay_user::memory::Memory;
 use relay_user::tables::HostEnv;
 
@@ -107,6 +111,67 @@ fn the_request_above_the_rate_limit_is_dropped_on_its_interface_alone() {
     let mut expected = vec![kernel::Action::Redirect; RATE as usize];
     expected.extend([kernel::Action::Drop, kernel::Action::Redirect]);
     assert_eq!(labels.expect("the namespace is entered"), expected);
+}
+
+/// The first renewal of a lease that only the client table knows goes to its server, one more to all.
+#[test]
+fn a_lease_is_renewed_once_in_the_kernel_as_on_the_host() {
+    let world = World::new();
+    let (number, address, mac) = (11, Ipv4Addr::new(192, 168, 63, 200), [2, 0, 0, 0xcc, 4, 1]);
+    let tables = kernel::tables(&world);
+    let server = Ipv4Addr::from(world.groups[world.interfaces[number - 1].group].servers[0].address);
+    let lease = || {
+        let mut octets = [0; 16];
+        octets[..6].copy_from_slice(&mac);
+        let mut changes = Changes::default();
+        changes.publish(&Published {
+            vrf: world.interfaces[number - 1].vrf,
+            address,
+            interface: number as u32,
+            hardware: Hardware { len: 6, octets },
+            server,
+            seconds: 3600,
+            state: State::Bound,
+            expires: BootTime::NEVER,
+        });
+        changes
+    };
+    let mut renewal = rules::discover(&[53, 1, 3, 255]);
+    renewal[12..16].copy_from_slice(&address.octets());
+    renewal[28..34].copy_from_slice(&mac);
+    let mut spec = rules::from_client(&world, number, renewal);
+    spec.source = address.octets();
+    spec.destination = world.interfaces[number - 1].address;
+    spec.destination_mac = relay_tests::oracle::world::mac(spec.device);
+    let (frame, device) = (spec.frame(), spec.device);
+
+    let leases = Arc::new(Leases::in_memory());
+    leases.write(&mut lease());
+    let memory = Memory::new(None, leases);
+    let buckets = RefCell::new(BTreeMap::new());
+    let on_the_host = || {
+        let env = HostEnv::new(&tables, &buckets, &memory, Instant::now());
+        match host::run(&env, &frame, device).verdict {
+            Verdict::ToServers { servers, remarks, .. } => (servers, remarks),
+            verdict => panic!("{verdict:?}"),
+        }
+    };
+    let alone = (1, remark::TO_HOLDER);
+    assert_eq!(on_the_host(), alone);
+    let all = on_the_host();
+    assert!(all.0.count_ones() > 1 && all.1 == 0, "{all:?}");
+
+    let (_lab, network) = kernel::network("renew").expect("a namespace with devices");
+    let to_holder = network.enter(|| {
+        let mut kernel = Kernel::load(&tables).expect("the object loads");
+        kernel.leases().write(&mut lease());
+        [(); 3].map(|()| {
+            let run = kernel.run(&frame, device).expect("the kernel runs the program");
+            assert_eq!(run.action, kernel::Action::Redirect);
+            run.moved.iter().filter(|moved| moved.counter == kernel::Counter::ToHolder).count()
+        })
+    });
+    assert_eq!(to_holder.expect("the namespace is entered"), [1, 0, 0]);
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //!
 //! A DISCOVER has nothing to do with it. A renewal is looked for in the small table of those who were heard lately, and in
 //! `leases` when it is not there: here it never is, because more clients renew in turn than the small table has room for. Who is
-//! known to have a lease is then written into the small table, and has one server instead of all.
+//! known to have a lease has one server instead of all, and the lease is then one that is being renewed: it is bound again before its
+//! client has its turn again.
 
 use std::net::Ipv4Addr;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use aya::maps::{HashMap, Map, MapData};
 use bytemuck::Zeroable as _;
 use relay_common::abi::{Lease, LeaseKey, lease_state};
@@ -65,8 +66,8 @@ pub(super) fn run() -> Result<(String, Vec<Goal>)> {
             "",
         ),
         Goal::at_most("a renewal, likewise", (super::GOAL, last.renewal.median() / renewal), "").because(
-            "it is looked up by whom the lease is; in a hash table of this size that is memory which is in no cache, and the renewal \
-            that it is compared with finds an empty table",
+            "the lease is looked up and marked; in a hash table of this size its bucket and element are in no cache, nor is where \
+            their pages are, and the renewal that it is compared with finds an empty table",
         ),
     ];
     let head = ["leases", "DISCOVER, × none", "renewal, × none", "DISCOVER, ns", "renewal, ns"];
@@ -76,7 +77,7 @@ pub(super) fn run() -> Result<(String, Vec<Goal>)> {
 fn one(leases: u32) -> Result<Row> {
     let rig = Rig::new("leases", super::SERVERS, 1)?;
     let relay = Ours::with(&rig.relay, Mode::Native, &configuration(&rig.servers))?;
-    fill(&relay, leases, rig.servers[0])?;
+    let mut map = Leases::fill(&relay, leases, rig.servers[0])?;
     let programs = Programs::of(&rig.relay, CLIENT_PORT)?;
     let mut tools = Tools::with_templates(1, FED)?;
     let empty = tools.program("empty")?;
@@ -90,7 +91,8 @@ fn one(leases: u32) -> Result<Row> {
         pin(1)?;
         // A round in advance, for what the first use of anything costs.
         for repeat in 0..REPEATS + ROUNDS {
-            let renewal = &rounds[(repeat % ROUNDS) as usize];
+            let round = repeat % ROUNDS;
+            let renewal = &rounds[round as usize];
             for (samples, case) in [(&mut row.discover, &discover), (&mut row.renewal, renewal)] {
                 tools.set_frames(&case.frames)?;
                 let spent = above_empty(&mut tools, "again", &programs.ingress, &empty, case)?;
@@ -98,9 +100,12 @@ fn one(leases: u32) -> Result<Row> {
                     samples.push(spent);
                 }
             }
+            map.bind(clients_of(round, leases).take_while(|_| leases != 0))?;
         }
         Ok(())
     })??;
+    let (alone, renewed) = (relay.to_holder()?, if leases == 0 { 0 } else { (REPEATS + ROUNDS) * FED });
+    ensure!(alone == u64::from(renewed), "{alone} of {renewed} renewals went to the server of the lease");
     Ok(row)
 }
 
@@ -120,37 +125,53 @@ fn client(number: u32) -> ([u8; 6], Ipv4Addr) {
     ([2, 0, a, b, c, d], Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 128, 0, 0)) + number))
 }
 
-/// Leases as the daemon writes them. It does not know of these, and leaves them alone.
-fn fill(relay: &Ours, leases: u32, server: Ipv4Addr) -> Result<()> {
-    let map = MapData::from_pin(relay.pins().join("leases"))?;
-    let mut entries = HashMap::<_, Key, Value>::try_from(Map::HashMap(map))?;
-    for number in 0..leases {
-        let (mac, address) = client(number);
-        let mut lease = Lease {
-            expires: u64::MAX,
-            seconds: u32::MAX,
-            interface: 1,
-            server: server.octets(),
-            hlen: 6,
-            state: lease_state::BOUND,
-            ..Lease::zeroed()
-        };
-        lease.chaddr[..6].copy_from_slice(&mac);
-        let key = LeaseKey { vrf: 0, address: address.octets() };
-        let (key, value): (Key, Value) = (bytemuck::cast(key), bytemuck::cast(lease));
-        entries.insert(key, value, 0)?;
-    }
-    Ok(())
+/// The map `leases`, filled as the daemon does it, which does not know of these and leaves them alone.
+struct Leases {
+    entries: HashMap<MapData, Key, Value>,
+    server: Ipv4Addr,
 }
 
-/// Unicast renewals, of clients spread over all leases: as many as one measurement feeds.
+impl Leases {
+    fn fill(relay: &Ours, leases: u32, server: Ipv4Addr) -> Result<Self> {
+        let map = MapData::from_pin(relay.pins().join("leases"))?;
+        let mut filled = Self { entries: HashMap::try_from(Map::HashMap(map))?, server };
+        filled.bind(0..leases)?;
+        Ok(filled)
+    }
+
+    fn bind(&mut self, clients: impl Iterator<Item = u32>) -> Result<()> {
+        for number in clients {
+            let (mac, address) = client(number);
+            let mut lease = Lease {
+                expires: u64::MAX,
+                seconds: u32::MAX,
+                interface: 1,
+                server: self.server.octets(),
+                hlen: 6,
+                state: lease_state::BOUND,
+                ..Lease::zeroed()
+            };
+            lease.chaddr[..6].copy_from_slice(&mac);
+            let key = LeaseKey { vrf: 0, address: address.octets() };
+            let (key, value): (Key, Value) = (bytemuck::cast(key), bytemuck::cast(lease));
+            self.entries.insert(key, value, 0)?;
+        }
+        Ok(())
+    }
+}
+
+/// Those who renew in one round, spread over all leases: as many as one measurement feeds.
+fn clients_of(round: u32, leases: u32) -> impl Iterator<Item = u32> {
+    let clients = FED * ROUNDS;
+    (round * FED..(round + 1) * FED)
+        .map(move |turn| (u64::from(turn) * u64::from(leases.max(clients)) / u64::from(clients)) as u32)
+}
+
+/// Their unicast renewals.
 fn renewals(rig: &Rig, round: u32, leases: u32) -> Result<Vec<Vec<u8>>> {
     let relay = rig.relay.mac(CLIENT_PORT)?;
-    let clients = FED * ROUNDS;
-    Ok((0..FED)
-        .map(|frame| {
-            let turn = u64::from(round * FED + frame);
-            let number = (turn * u64::from(leases.max(clients)) / u64::from(clients)) as u32;
+    Ok(clients_of(round, leases)
+        .map(|number| {
             let (mac, address) = client(number);
             let mut message = Bootp::new(BOOTREQUEST, Some(3), mac);
             message.ciaddr = address;
