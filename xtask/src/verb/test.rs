@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the README's second command and what CI runs.
 
+mod panics;
 mod totals;
 
 use std::{
@@ -18,6 +19,7 @@ use crate::{
     host, setup,
     vm::{KERNELS, Vm, show, suite::Suite},
 };
+use panics::Panics;
 use totals::Totals;
 
 /// Targets outside the libraries that need neither namespaces nor BPF, as (package, integration test).
@@ -59,11 +61,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         host::mount_bpffs()?;
     }
 
-    let mut totals = Totals::default();
+    let (mut totals, mut panics) = (Totals::default(), Panics::default());
     let mut failed = Vec::new();
     for mut call in calls {
         call.arg("--").args(test_threads(&options.arguments)).args(&options.arguments);
-        if !counted(&mut call, &mut io::stdout().lock(), &mut totals)? {
+        if !counted(&mut call, &mut io::stdout().lock(), &mut totals, &mut panics)? {
             failed.push(rendered(&call));
         }
     }
@@ -72,7 +74,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         for wanted in KERNELS {
             let machine = Vm::prepare(&workspace, wanted)?;
             failed.extend(suite.run(&machine, &mut |line| {
-                totals.count(&String::from_utf8_lossy(line));
+                let text = String::from_utf8_lossy(line);
+                totals.count(&text);
+                panics.read(&text);
                 show(line)
             })?);
         }
@@ -84,6 +88,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if options.unprivileged {
         println!("{}", left_out(&workspace.root)?);
+    }
+    if totals.failed > 0 {
+        panics.messages().iter().for_each(|message| println!("{message}"));
     }
     println!("{totals}");
     ensure!(failed.is_empty(), "failed: {}", failed.join("; "));
@@ -143,8 +150,13 @@ fn test_threads(arguments: &[String]) -> Option<String> {
     (!chosen).then(|| format!("--test-threads={}", processors.clamp(1, 8)))
 }
 
-/// Runs a test command, passes its output on and counts the results in it.
-fn counted(command: &mut Command, shown: &mut impl Write, totals: &mut Totals) -> Result<bool> {
+/// Runs a test command, passes its output on, counts the results in it and keeps what panicked.
+fn counted(
+    command: &mut Command,
+    shown: &mut impl Write,
+    totals: &mut Totals,
+    panics: &mut Panics,
+) -> Result<bool> {
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
@@ -154,7 +166,9 @@ fn counted(command: &mut Command, shown: &mut impl Write, totals: &mut Totals) -
     while lines.read_until(b'\n', &mut line)? > 0 {
         shown.write_all(&line)?;
         shown.flush()?;
-        totals.count(&String::from_utf8_lossy(&line));
+        let text = String::from_utf8_lossy(&line);
+        totals.count(&text);
+        panics.read(&text);
         line.clear();
     }
     Ok(child.wait()?.success())
@@ -179,13 +193,15 @@ mod tests {
 
     #[test]
     fn output_is_counted_and_the_exit_code_is_reported() {
-        let mut totals = Totals::default();
+        let (mut totals, mut panics) = (Totals::default(), Panics::default());
+        let said = "thread 'a' (1) panicked at a.rs:1:1:";
         let line = "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s";
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("echo '{line}'; exit 101")]);
+        command.args(["-c", &format!("echo \"{said}\"; echo '{line}'; exit 101")]);
         let mut shown = Vec::new();
-        assert!(!counted(&mut command, &mut shown, &mut totals).unwrap());
-        assert_eq!(shown, format!("{line}\n").into_bytes());
+        assert!(!counted(&mut command, &mut shown, &mut totals, &mut panics).unwrap());
+        assert_eq!(shown, format!("{said}\n{line}\n").into_bytes());
+        assert_eq!(panics.messages()[0].lines().next(), Some(said));
         assert_eq!(totals, Totals { passed: 2, failed: 1, ignored: 0 });
     }
 
