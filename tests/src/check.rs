@@ -11,7 +11,7 @@ use relay_common::{Class, Verdict, remark};
 
 use crate::generate::{Frames, Kind};
 use crate::host::{self, Maps, Outcome};
-use crate::oracle::world::World;
+use crate::oracle::world::{Lease, World};
 use crate::oracle::{self, Decision};
 use crate::rules::{self, Expect};
 use reach::Reach;
@@ -49,6 +49,7 @@ pub fn oracle(seed: u64, frames: usize) -> Result<(Totals, Reach), String> {
 fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> Result<(), String> {
     let heard = maps.heard.borrow_mut().drain(..).next();
     let attempted = maps.attempted.borrow_mut().drain(..).next();
+    let renewed = maps.renewed.borrow_mut().drain(..).next();
     let holds = maps.held.borrow_mut().drain(..).next();
     let difference = |what: &str| {
         let frame = hex(&outcome.frame);
@@ -74,6 +75,8 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
                 remembered,
                 attempt,
                 held,
+                renewed: lease,
+                alone,
                 copies,
             },
         ) => {
@@ -82,7 +85,7 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
             }
             let expected = if *left_out { remark::OPTION82_LEFT_OUT } else { 0 }
                 | if *swapped { remark::SWAPPED_SECS } else { 0 }
-                | if held.is_some() { remark::TO_HOLDER } else { 0 };
+                | if *alone { remark::TO_HOLDER } else { 0 };
             if remarks != expected {
                 return difference("other remarks");
             }
@@ -98,6 +101,9 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
             }
             if holds != held.as_ref().map(host::holder) {
                 return difference("another holder is remembered");
+            }
+            if renewed.map(|lease| (lease.server, lease.chaddr)) != lease.as_ref().map(renewal) {
+                return difference("another lease is renewed");
             }
         }
         (
@@ -120,6 +126,13 @@ fn agree(maps: &Maps, frame: &[u8], outcome: &Outcome, decision: &Decision) -> R
         _ => return difference("another verdict"),
     }
     Ok(())
+}
+
+/// Of a lease: its server, and the client.
+fn renewal(lease: &Lease) -> ([u8; 4], [u8; 16]) {
+    let mut chaddr = [0; 16];
+    chaddr[..6].copy_from_slice(&lease.chaddr);
+    (lease.server, chaddr)
 }
 
 /// The client of a copy, as it is remembered.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use relay_common::abi::{
     Address, AddressKey, Agent, AgentKey, AgentOwner, Attempt, AttemptKey, Brief, ClientKey, Cut, Holder,
-    HolderKey, Interface, Port, PortKey, Server, flag,
+    HolderKey, Interface, Lease, LeaseKey, Port, PortKey, Server, flag, lease_state,
 };
 use relay_common::agent::{identity, whole};
 use relay_common::wire::bootp::option::AUTHENTICATION;
@@ -39,6 +39,9 @@ pub struct Maps {
     /// Who offered or gave an address, and what was said of it since.
     pub holders: BTreeMap<HolderKey, Holder>,
     pub held: RefCell<Vec<(HolderKey, Holder)>>,
+    /// The leases that only the client table knows, and which have been renewed since.
+    pub leases: BTreeMap<LeaseKey, Lease>,
+    pub renewed: RefCell<Vec<Lease>>,
     buckets: RefCell<BTreeMap<u32, Bucket>>,
     /// Nanoseconds, for the rate limit.
     pub now: Cell<u64>,
@@ -124,6 +127,7 @@ impl Maps {
         maps.clients = known.filter(|(key, _)| key.realm != 0).collect();
         maps.attempts = world.attempts.iter().map(attempt).collect();
         maps.holders = world.holders.iter().map(holder).collect();
+        maps.leases = world.leases.iter().map(|known| lease(world, known)).collect();
         maps
     }
 
@@ -247,6 +251,24 @@ pub fn holder(holder: &crate::oracle::world::Holder) -> (HolderKey, Holder) {
     (key, Holder { server, xid, asked: u32::from(asked) })
 }
 
+/// As the client table publishes it, of a lease that ends nowhere near.
+pub fn lease(world: &World, lease: &crate::oracle::world::Lease) -> (LeaseKey, Lease) {
+    let &crate::oracle::world::Lease { interface, address, chaddr: [a, b, c, d, e, f], server, bound } =
+        lease;
+    let key = LeaseKey { vrf: world.interfaces[interface - 1].vrf, address };
+    let value = Lease {
+        expires: u64::MAX,
+        seconds: 3600,
+        interface: interface as u32,
+        server,
+        chaddr: [a, b, c, d, e, f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        hlen: 6,
+        state: if bound { lease_state::BOUND } else { lease_state::RENEWING },
+        zero: 0,
+    };
+    (key, value)
+}
+
 fn flags(option82: &Option82) -> u32 {
     let policy = match option82.policy {
         Policy::Discard => flag::DISCARD,
@@ -311,8 +333,11 @@ impl Env for Maps {
         self.held.borrow_mut().push((key, holder));
     }
 
-    fn renew(&self, _vrf: u32, _key: &HolderKey) -> Option<[u8; 4]> {
-        None
+    fn renew(&self, vrf: u32, key: &HolderKey) -> Option<[u8; 4]> {
+        let mut lease = *self.leases.get(&LeaseKey { vrf, address: key.address })?;
+        let server = lease.renew(key)?;
+        self.renewed.borrow_mut().push(lease);
+        Some(server)
     }
 
     fn server_of(&self, group: u32, address: [u8; 4]) -> u32 {

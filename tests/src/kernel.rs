@@ -21,10 +21,11 @@ use aya::maps::{MapData, MapError, RingBuf};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use bytemuck::Pod;
 use relay_common::Reason;
-use relay_common::abi::{Counters, Cut, Punted};
+use relay_common::abi::{Counters, Cut, Lease, LeaseKey, Punted, lease_state};
 use relay_common::event::Event;
+use relay_user::clients::{BootTime, Hardware, Published, State};
 use relay_user::fastpath::{Abi, EventRings, Object, Sizes, records::Kind};
-use relay_user::leases::Leases;
+use relay_user::leases::{Changes, Leases};
 use relay_user::memory::{Memory, Remembered};
 use relay_user::tables::{GroupState, Hop, ServerState, Tables};
 
@@ -70,8 +71,15 @@ pub fn tables(world: &World) -> Tables {
     }
 }
 
-/// What a relay remembers of a world's clients.
-pub fn remember(maps: &Maps, memory: &Memory) {
+/// What a relay without a fast path remembers of a world's clients.
+pub fn memory(maps: &Maps) -> Memory {
+    let leases = Arc::new(Leases::in_memory());
+    let memory = Memory::new(None, Arc::clone(&leases));
+    remember(maps, &memory, &leases);
+    memory
+}
+
+fn remember(maps: &Maps, memory: &Memory, leases: &Leases) {
     for (&key, &interface) in &maps.clients {
         memory.clients.set(key, interface);
     }
@@ -80,6 +88,23 @@ pub fn remember(maps: &Maps, memory: &Memory) {
     }
     for (&key, &holder) in &maps.holders {
         memory.holders.set(key, holder);
+    }
+    let mut changes = Changes::default();
+    maps.leases.iter().for_each(|(key, lease)| changes.publish(&published(key, lease)));
+    leases.write(&mut changes);
+}
+
+/// As the client table has it.
+fn published(key: &LeaseKey, lease: &Lease) -> Published {
+    Published {
+        vrf: key.vrf,
+        address: key.address.into(),
+        interface: lease.interface,
+        hardware: Hardware { len: lease.hlen, octets: lease.chaddr },
+        server: lease.server.into(),
+        seconds: lease.seconds,
+        state: if lease.state == lease_state::BOUND { State::Bound } else { State::Renewing },
+        expires: BootTime::NEVER,
     }
 }
 
@@ -212,9 +237,9 @@ impl Kernel {
         Ok(Self { object, punted, rings, counters, memory, leases })
     }
 
-    /// The leases that the program knows.
-    pub fn leases(&self) -> &Leases {
-        &self.leases
+    /// Puts what the programs remember of a world's clients back to what it was.
+    pub fn remember(&self, maps: &Maps) {
+        remember(maps, &self.memory, &self.leases);
     }
 
     /// Runs the program on a frame that came in on `device`.

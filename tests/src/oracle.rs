@@ -18,7 +18,7 @@ use octets::{four, half, sum};
 use options::Options;
 use request::Received;
 pub use rule::Rule;
-use world::{Attempt, Holder, World};
+use world::{Attempt, Holder, Lease, World};
 
 /// What a right relay does with a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Decision {
     /// `left_out`: ours was to go into them and did not, for their size. `swapped`: their `secs` were in the wrong byte
     /// order. `record`: number of the address it goes out with. `remembered`: that is, because the giaddr will not tell.
     /// `attempt`: how far the client has come then, where that is counted. `held`: the server that it goes to alone, as it
-    /// is remembered then.
+    /// is remembered then. `renewed`: the lease that is being renewed then. `alone`: it goes to one server for its lease.
     Servers {
         interface: usize,
         message: u8,
@@ -39,6 +39,8 @@ pub enum Decision {
         remembered: bool,
         attempt: Option<Attempt>,
         held: Option<Holder>,
+        renewed: Option<Lease>,
+        alone: bool,
         copies: Vec<Vec<u8>>,
     },
     /// This frame to the client.

@@ -41,13 +41,12 @@ impl Pair {
         let tables = kernel::tables(world);
         let kernel = Kernel::load(&tables).expect("the object loads and takes the tables");
         let maps = Maps::new(world);
-        kernel::remember(&maps, &kernel.memory);
+        kernel.remember(&maps);
         Self { kernel, tables, maps, start: Instant::now() }
     }
 
     fn host(&self, frame: &[u8], device: u32) -> Outcome {
-        let memory = Memory::without_leases();
-        kernel::remember(&self.maps, &memory);
+        let memory = kernel::memory(&self.maps);
         self.host_with(frame, device, &memory)
     }
 
@@ -60,10 +59,9 @@ impl Pair {
     /// Runs both and compares; a difference ends the test with a report.
     fn same(&mut self, origin: impl Fn() -> String, device: u32, frame: &[u8]) -> Did {
         // What the last frame has changed.
-        kernel::remember(&self.maps, &self.kernel.memory);
+        self.kernel.remember(&self.maps);
         let kernel = self.kernel.run(frame, device).expect("the kernel runs the program");
-        let memory = Memory::without_leases();
-        kernel::remember(&self.maps, &memory);
+        let memory = kernel::memory(&self.maps);
         let host = self.host_with(frame, device, &memory);
         kernel::forget(&self.kernel.memory, &memory, &self.maps)
             .expect("the maps of the kernel can be changed");

@@ -1,10 +1,8 @@
-//! The table of single cases, on the host and in the kernel, and what does not fit a table: the rate limit and the lack
-//! of room.
+//! The table of single cases, on the host and in the kernel, and what does not fit a table: the rate limit, what one
+//! message changes for the next, and the lack of room.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use relay_common::{Reason, Verdict, remark};
@@ -13,11 +11,8 @@ use relay_tests::host::{self, Maps};
 use relay_tests::kernel::compare::{Did, compare};
 use relay_tests::kernel::report::report;
 use relay_tests::kernel::{self, Kernel};
-use relay_tests::oracle::world::World;
+use relay_tests::oracle::world::{World, mac};
 use relay_tests::rules::{self, Expect};
-use relay_user::clients::{BootTime, Hardware, Published, State};
-use relay_user::leases::{Changes, Leases};
-use relay_user::memory::Memory;
 use relay_user::tables::HostEnv;
 
 const DISCOVER: &[u8] = &[53, 1, 1, 255];
@@ -38,12 +33,11 @@ fn every_case_comes_out_in_the_kernel_as_on_the_host_or_is_left_to_the_slow_path
         let maps = Maps::new(&world);
         let mut failures = Vec::new();
         for case in rules::cases(&world) {
-            kernel::remember(&maps, &kernel.memory);
+            kernel.remember(&maps);
             let frame = case.spec.frame();
             let run = kernel.run(&frame, case.spec.device).expect("the kernel runs the program");
             let buckets = RefCell::new(BTreeMap::new());
-            let memory = Memory::without_leases();
-            kernel::remember(&maps, &memory);
+            let memory = kernel::memory(&maps);
             let env = HostEnv::new(&tables, &buckets, &memory, Instant::now());
             let outcome = host::run(&env, &frame, case.spec.device);
             let problem = match compare(&tables, &frame, &run, &outcome) {
@@ -117,37 +111,18 @@ fn the_request_above_the_rate_limit_is_dropped_on_its_interface_alone() {
 #[test]
 fn a_lease_is_renewed_once_in_the_kernel_as_on_the_host() {
     let world = World::new();
-    let (number, address, mac) = (11, Ipv4Addr::new(192, 168, 63, 200), [2, 0, 0, 0xcc, 4, 1]);
     let tables = kernel::tables(&world);
-    let server = Ipv4Addr::from(world.groups[world.interfaces[number - 1].group].servers[0].address);
-    let lease = || {
-        let mut octets = [0; 16];
-        octets[..6].copy_from_slice(&mac);
-        let mut changes = Changes::default();
-        changes.publish(&Published {
-            vrf: world.interfaces[number - 1].vrf,
-            address,
-            interface: number as u32,
-            hardware: Hardware { len: 6, octets },
-            server,
-            seconds: 3600,
-            state: State::Bound,
-            expires: BootTime::NEVER,
-        });
-        changes
-    };
+    let lease = world.leases.iter().find(|lease| lease.bound).expect("there is one");
     let mut renewal = rules::discover(&[53, 1, 3, 255]);
-    renewal[12..16].copy_from_slice(&address.octets());
-    renewal[28..34].copy_from_slice(&mac);
-    let mut spec = rules::from_client(&world, number, renewal);
-    spec.source = address.octets();
-    spec.destination = world.interfaces[number - 1].address;
-    spec.destination_mac = relay_tests::oracle::world::mac(spec.device);
+    renewal[12..16].copy_from_slice(&lease.address);
+    renewal[28..34].copy_from_slice(&lease.chaddr);
+    let mut spec = rules::from_client(&world, lease.interface, renewal);
+    spec.source = lease.address;
+    spec.destination = world.interfaces[lease.interface - 1].address;
+    spec.destination_mac = mac(spec.device);
     let (frame, device) = (spec.frame(), spec.device);
 
-    let leases = Arc::new(Leases::in_memory());
-    leases.write(&mut lease());
-    let memory = Memory::new(None, leases);
+    let memory = kernel::memory(&Maps::new(&world));
     let buckets = RefCell::new(BTreeMap::new());
     let on_the_host = || {
         let env = HostEnv::new(&tables, &buckets, &memory, Instant::now());
@@ -156,15 +131,14 @@ fn a_lease_is_renewed_once_in_the_kernel_as_on_the_host() {
             verdict => panic!("{verdict:?}"),
         }
     };
-    let alone = (1, remark::TO_HOLDER);
-    assert_eq!(on_the_host(), alone);
-    let all = on_the_host();
-    assert!(all.0.count_ones() > 1 && all.1 == 0, "{all:?}");
+    let (first, next) = (on_the_host(), on_the_host());
+    assert!(first.0.is_power_of_two() && first.1 == remark::TO_HOLDER, "{first:?}");
+    assert!(!next.0.is_power_of_two() && next.1 == 0, "{next:?}");
 
     let (_lab, network) = kernel::network("renew").expect("a namespace with devices");
     let to_holder = network.enter(|| {
         let mut kernel = Kernel::load(&tables).expect("the object loads");
-        kernel.leases().write(&mut lease());
+        kernel.remember(&Maps::new(&world));
         [(); 3].map(|()| {
             let run = kernel.run(&frame, device).expect("the kernel runs the program");
             assert_eq!(run.action, kernel::Action::Redirect);

@@ -77,6 +77,7 @@ fn world() -> anyhow::Result<World> {
         clients: vec![],
         attempts: vec![],
         holders: vec![],
+        leases: vec![],
     })
 }
 

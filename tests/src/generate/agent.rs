@@ -62,7 +62,7 @@ fn request(world: &World, random: &mut Random) -> Spec {
     let mut spec = datagram(random, message);
     (spec.device, spec.tags) = (interface.device, tags(random, interface.vlans, interface.tpid));
     (spec.source, spec.destination) = ([0; 4], [255; 4]);
-    if random.chance(40) {
+    if random.chance(50) {
         spec.source = [10, 200, 0, random.octet()];
         spec.destination = interface.address;
         spec.destination_mac = port.mac;
@@ -174,11 +174,19 @@ fn held(holder: &Holder, random: &mut Random, message: &mut [u8]) {
 /// Where servers may be asked alone, often what a client sends that selects an offer or extends its lease; its options.
 fn about_a_lease(world: &World, random: &mut Random, number: usize, message: &mut [u8]) -> Vec<Vec<u8>> {
     let of: Vec<_> = world.holders.iter().filter(|holder| holder.interface == number).collect();
-    if of.is_empty() || random.chance(20) {
+    if of.is_empty() || random.chance(8) {
         return Vec::new();
     }
-    let holder = *random.pick(&of);
-    held(holder, random, message);
+    let mut holder = (*random.pick(&of)).clone();
+    if random.chance(45) {
+        let leases: Vec<_> = world.leases.iter().filter(|lease| lease.interface == number).collect();
+        let lease = *random.pick(&leases);
+        (holder.address, holder.chaddr) = (lease.address, lease.chaddr);
+        if random.chance(15) {
+            holder.chaddr = random.pick(&world.holders).chaddr;
+        }
+    }
+    held(&holder, random, message);
     if random.chance(70) {
         message[8..10].fill(0);
     }

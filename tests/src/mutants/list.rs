@@ -7,7 +7,7 @@ const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: 
 }
 
 /// The list.
-pub const MUTANTS: [Mutant; 66] = [
+pub const MUTANTS: [Mutant; 69] = [
     mutant("hops grow by two", "request.rs", "&datagram, [hlen, hops + 1]", "&datagram, [hlen, hops + 2]"),
     mutant(
         "a foreign giaddr is overwritten",
@@ -275,6 +275,19 @@ pub const MUTANTS: [Mutant; 66] = [
         "",
     ),
     mutant("a silent server is asked alone again", "affinity.rs", "if found.asked != 0 || ", "if "),
+    mutant(
+        "the server of a renewed lease is asked alone again",
+        "abi/lease.rs",
+        " && self.state == lease_state::BOUND",
+        "",
+    ),
+    mutant("anybody renews a lease", "abi/lease.rs", "self.is_of(key) && ", ""),
+    mutant(
+        "who has chosen is taken for one who renews",
+        "affinity.rs",
+        "Some(_) => 0,",
+        "Some(_) => env.renew(vrf, &key).map_or(0, |server| env.server_of(group, server)),",
+    ),
     mutant(
         "a contested offer has a server",
         "affinity.rs",

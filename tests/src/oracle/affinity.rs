@@ -3,7 +3,7 @@
 use super::octets::four;
 use super::request::Received;
 use super::rule::Rule;
-use super::world::Holder;
+use super::world::{Holder, Lease};
 
 fn known(received: &Received<'_>, interface: usize, address: [u8; 4]) -> Option<Holder> {
     let mut all = received.world.holders.iter();
@@ -14,8 +14,23 @@ fn known(received: &Received<'_>, interface: usize, address: [u8; 4]) -> Option<
     all.find(its).cloned()
 }
 
-/// The server that a client's request goes to alone, as it is remembered from then on.
-pub(super) fn request(received: &Received<'_>, secs: u16, rules: &mut Vec<Rule>) -> Option<Holder> {
+/// What a client's request asks whom.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// Who holds the address, as it is remembered from then on.
+    pub(super) held: Option<Holder>,
+    /// The lease that is being renewed from then on.
+    pub(super) renewed: Option<Lease>,
+    /// The server that it goes to alone.
+    pub(super) alone: Option<[u8; 4]>,
+}
+
+/// The server that a client's request goes to alone, and what is remembered of that.
+pub(super) fn request(received: &Received<'_>, secs: u16, rules: &mut Vec<Rule>) -> Asked {
+    decided(received, secs, rules).unwrap_or_default()
+}
+
+fn decided(received: &Received<'_>, secs: u16, rules: &mut Vec<Rule>) -> Option<Asked> {
     let &Received { world, port, message, options, .. } = received;
     let interface = &world.interfaces[port.interface - 1];
     if !interface.affinity || options.kind() != Some(3) || message[2] != 6 {
@@ -36,18 +51,32 @@ pub(super) fn request(received: &Received<'_>, secs: u16, rules: &mut Vec<Rule>)
         options.last(54)?;
         (options.last(50)?.try_into().ok()?, true)
     };
-    let holder = known(received, port.interface, address)?;
+    let servers = &world.groups[interface.group].servers;
+    let serves = |address| servers.iter().any(|server| server.address == address);
+    let Some(holder) = known(received, port.interface, address) else {
+        let its = |lease: &&Lease| {
+            (lease.interface, lease.address) == (port.interface, address) && lease.chaddr == message[28..34]
+        };
+        let lease = world.leases.iter().find(its).filter(|_| !selecting)?;
+        if !lease.bound {
+            rules.push(Rule::AffinityTableAsked);
+            return None;
+        }
+        let alone = Some(lease.server).filter(|server| serves(*server));
+        rules.push(if alone.is_some() { Rule::AffinityTable } else { Rule::AffinityUnsure });
+        return Some(Asked { renewed: Some(lease.clone()), alone, ..Asked::default() });
+    };
     if selecting && holder.xid != message[4..8] {
         rules.push(Rule::AffinityOther);
         return None;
     }
-    let servers = &world.groups[interface.group].servers;
-    if holder.asked || !servers.iter().any(|server| server.address == holder.server) {
+    if holder.asked || !serves(holder.server) {
         rules.push(if holder.asked { Rule::AffinityAsked } else { Rule::AffinityUnsure });
         return None;
     }
     rules.push(if selecting { Rule::AffinityOffer } else { Rule::AffinityLease });
-    Some(Holder { asked: true, ..holder })
+    let alone = Some(holder.server);
+    Some(Asked { held: Some(Holder { asked: true, ..holder }), alone, ..Asked::default() })
 }
 
 /// What is remembered of a reply on an interface.

@@ -6,6 +6,7 @@ use super::rule::Rule;
 use super::smart;
 use super::world::{Interface, Policy, Port, Server, World};
 use super::{Decision, affinity};
+use affinity::Asked;
 
 /// A datagram to port 67, as far as it was sound.
 pub(super) struct Received<'a> {
@@ -49,9 +50,10 @@ pub(super) fn request(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decisio
 
     let bootp = options.kind().is_none();
     let direct = four(message, 24) == [0; 4];
-    let held = if direct { affinity::request(received, secs, rules) } else { None };
-    if let Some(holder) = &held {
-        servers = group.servers.iter().filter(|server| server.address == holder.server).collect();
+    let Asked { held, renewed, alone } =
+        if direct { affinity::request(received, secs, rules) } else { Asked::default() };
+    if let Some(alone) = alone {
+        servers = group.servers.iter().filter(|server| server.address == alone).collect();
     }
     let (record, attempt) = match direct {
         true => smart::request(world, port.interface, message, options, rules),
@@ -99,6 +101,8 @@ pub(super) fn request(received: &Received<'_>, rules: &mut Vec<Rule>) -> Decisio
         remembered,
         attempt,
         held,
+        renewed,
+        alone: alone.is_some(),
         copies,
     }
 }

@@ -72,6 +72,8 @@ rules! {
     Remembered "the client's interface is remembered, for its giaddr does not tell"
     AffinityOffer "REQUEST to the server of the offer alone"
     AffinityLease "renewal to the server of the lease alone"
+    AffinityTable "renewal to the server of a lease that only the client table knows"
+    AffinityTableAsked "renewal of a lease that is being renewed, to all servers"
     AffinityRebinding "broadcast rebinding to all servers"
     AffinityLate "renewal of a client that has tried before, to all servers"
     AffinityOther "REQUEST of another dialogue than the offer, to all servers"

@@ -22,7 +22,7 @@ mod agents;
 mod smart;
 mod vrfs;
 
-pub use affinity::Holder;
+pub use affinity::{Holder, Lease};
 pub use agents::{Client, Option82, Policy};
 pub use smart::Attempt;
 
@@ -130,6 +130,8 @@ pub struct World {
     pub attempts: Vec<Attempt>,
     /// Who offered or gave an address.
     pub holders: Vec<Holder>,
+    /// What the client table knows besides.
+    pub leases: Vec<Lease>,
 }
 
 impl World {
@@ -242,6 +244,7 @@ impl World {
             clients: agents::clients(),
             attempts: smart::attempts(),
             holders: affinity::holders(),
+            leases: affinity::leases(),
         };
         for number in vrfs::INTERFACES {
             world.local.extend(world.comes_to(&world.interfaces[number - 1]));

@@ -20,6 +20,38 @@ pub struct Holder {
     pub asked: bool,
 }
 
+/// A lease of the client table whose holder is not remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Number of the interface.
+    pub interface: usize,
+    pub address: [u8; 4],
+    /// The client.
+    pub chaddr: [u8; 6],
+    pub server: [u8; 4],
+    /// Its server has not been asked to extend it.
+    pub bound: bool,
+}
+
+/// One of each kind.
+pub(super) fn leases() -> Vec<Lease> {
+    let places = [
+        (11, [10, 0, 41, 11], true),
+        (11, [10, 0, 42, 10], false),
+        (20, [10, 0, 42, 11], true),
+        (20, [10, 0, 42, 11], false),
+        (20, [10, 0, 41, 99], true),
+    ];
+    let lease = |(number, (interface, server, bound)): (u8, (usize, [u8; 4], bool))| Lease {
+        interface,
+        address: [192, 168, 63, 150 + number],
+        chaddr: [2, 0, 0, 0xcc, 4, number],
+        server,
+        bound,
+    };
+    (1..).zip(places).map(lease).collect()
+}
+
 /// One of each kind.
 pub(super) fn holders() -> Vec<Holder> {
     let places = [
