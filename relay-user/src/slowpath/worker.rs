@@ -60,13 +60,13 @@ pub(super) struct Worker {
     holds: bool,
     punted: Option<Box<RingBuf<MapData>>>,
     batch: FrameBatch,
-    /// Drops of ports that are not listened on any more.
-    past_drops: u64,
 }
 
 struct Port {
     socket: PortSocket,
     queue: Queue,
+    /// Frames that its queue had no room for, as far as they are counted.
+    drops: u64,
 }
 
 impl Worker {
@@ -86,7 +86,6 @@ impl Worker {
             holds: false,
             punted: None,
             batch: FrameBatch::new(),
-            past_drops: 0,
         }
     }
 
@@ -132,7 +131,8 @@ impl Worker {
             match self.changes.try_recv() {
                 Ok(Change::Listen(port)) => {
                     self.forget(port.ifindex());
-                    self.ports.insert(port.ifindex(), Port { socket: port, queue: Queue::default() });
+                    let listened = Port { socket: port, queue: Queue::default(), drops: 0 };
+                    self.ports.insert(listened.socket.ifindex(), listened);
                 }
                 Ok(Change::Ignore(ifindex)) => self.forget(ifindex),
                 Ok(Change::Punted(ring)) => self.punted = Some(ring),
@@ -156,8 +156,8 @@ impl Worker {
     }
 
     fn forget(&mut self, ifindex: u32) {
-        if let Some(port) = self.ports.remove(&ifindex) {
-            self.past_drops += drops(&port.socket);
+        if let Some(mut port) = self.ports.remove(&ifindex) {
+            count_drops(&port.socket, &mut port.drops, &self.state);
         }
     }
 
@@ -190,7 +190,7 @@ impl Worker {
     }
 
     fn relay_port(&mut self, ifindex: u32, since: BootTime) -> nix::Result<()> {
-        let Some(Port { socket, queue }) = self.ports.get_mut(&ifindex) else { return Ok(()) };
+        let Some(Port { socket, queue, drops }) = self.ports.get_mut(&ifindex) else { return Ok(()) };
         match socket.recv_batch(&mut self.batch) {
             Ok(0) => queue.read(since, true),
             Ok(count) => {
@@ -201,6 +201,8 @@ impl Worker {
                 }
                 self.relayer.flush();
                 queue.read(since, count < FrameBatch::CAPACITY);
+                // A queue that was full had something to read: ports on which nothing came are not asked.
+                count_drops(socket, drops, &self.state);
             }
             Err(error) => {
                 queue.read(since, true);
@@ -211,19 +213,19 @@ impl Worker {
                 }
             }
         }
-        self.count_drops();
         Ok(())
-    }
-
-    fn count_drops(&self) {
-        let drops: u64 = self.ports.values().map(|port| drops(&port.socket)).sum();
-        self.state.receive_drops.store(self.past_drops + drops, Ordering::Relaxed);
     }
 }
 
-fn drops(port: &PortSocket) -> u64 {
-    port.drops().unwrap_or_else(|error| {
-        tracing::debug!(port = port.device(), %error, "the kernel does not say how many frames were lost");
-        0
-    })
+/// Adds what was lost on a port since it was `counted`.
+fn count_drops(port: &PortSocket, counted: &mut u64, state: &State) {
+    match port.drops() {
+        Ok(drops) => {
+            state.receive_drops.fetch_add(drops - *counted, Ordering::Relaxed);
+            *counted = drops;
+        }
+        Err(error) => {
+            tracing::debug!(port = port.device(), %error, "the kernel does not say how many frames were lost");
+        }
+    }
 }
