@@ -219,6 +219,9 @@ mod tests {
         changes.publish(&lease(11));
         leases.write(&mut changes);
         assert_eq!(leases.renew(10, &CLIENT), Some([10, 0, 41, 11]));
+        // Bound again: if it stayed, it could be renewed.
+        changes.publish(&lease(10));
+        leases.write(&mut changes);
         changes.publish(&lease(10));
         changes.withdraw(10, lease(10).address);
         leases.write(&mut changes);
